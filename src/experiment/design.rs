@@ -1,0 +1,88 @@
+//! What one experiment asks for, after every check of the configuration.
+
+use crate::memory::Memory;
+use crate::network::Subset;
+use crate::number::{Format, Rounding};
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Files of the network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkSource {
+    /// Network definition.
+    pub definition: PathBuf,
+    /// Trained weights; `None`: only what needs no values can be asked.
+    pub weights: Option<PathBuf>,
+}
+
+/// Files of the data set and how a stored value becomes a network input: value = (x·scale - mean) / std.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatasetSource {
+    /// Kind of the files.
+    pub kind: crate::dataset::Kind,
+    /// Images.
+    pub images: PathBuf,
+    /// Labels.
+    pub labels: PathBuf,
+    /// Factor applied to the stored value first.
+    pub scale: f32,
+    /// Subtracted next: one number, or one per channel.
+    pub mean: Vec<f32>,
+    /// Divisor applied last: one number, or one per channel; never 0.
+    pub std: Vec<f32>,
+}
+
+/// One stop of a data subset on its way from its home memory to the arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Rests in the memory with this index of [`Experiment::memories`].
+    Memory(usize),
+    /// Crosses the off-chip link.
+    Link,
+}
+
+/// A data subset with its word and its way through the memories.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSubset {
+    /// The operand.
+    pub subset: Subset,
+    /// Its word in the home memory.
+    pub format: Format,
+    /// Width of its word on and behind the link; equal to the format's width when the link does not narrow it.
+    pub link_bits: u32,
+    /// Stops in order, the home memory first; empty when it rests in precise memory. A subset that the link narrows
+    /// has exactly one [`Stop::Link`].
+    pub path: Vec<Stop>,
+}
+
+/// The off-chip link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Link {
+    /// How a word is narrowed to the link's width.
+    pub rounding: Rounding,
+}
+
+/// One experiment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// Network files.
+    pub network: NetworkSource,
+    /// Data set files and preprocessing.
+    pub dataset: DatasetSource,
+    /// Every data subset of the network, in layer order.
+    pub subsets: Vec<StoredSubset>,
+    /// Memories in the order of the configuration.
+    pub memories: Vec<Memory>,
+    /// The off-chip link.
+    pub link: Link,
+    /// Number of device instances to draw, >= 1.
+    pub trials: u64,
+    /// Seed of every random draw.
+    pub seed: u64,
+    /// Evaluation images: the first ones of the data set.
+    pub images: usize,
+    /// Images of the error-free pass from which the ranges of neuron subsets are taken: the first ones.
+    pub calibration_images: usize,
+    /// Relative prediction accuracy below which a design is not acceptable, 0..=1.
+    pub rpa_floor: f64,
+}

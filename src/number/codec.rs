@@ -1,0 +1,307 @@
+//! Stored words of one data subset: encode, decode, narrow.
+
+use super::{Format, Granularity, Range, Rounding};
+use half::{bf16, f16};
+use serde::Serialize;
+use thiserror::Error;
+
+/// Why a codec cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Error {
+    /// A fixed-point width outside 1..=32.
+    #[error("a fixed-point word has 1 to 32 bits, not {0}")]
+    Width(u32),
+    /// The link would cut into the sign or exponent, or widen the word.
+    #[error("a word of {word} bits can be narrowed to {least}..={word} bits, not to {asked}")]
+    Narrowing {
+        /// Width in the home memory.
+        word: u32,
+        /// Fewest bits that keep sign and exponent.
+        least: u32,
+        /// Width asked for.
+        asked: u32,
+    },
+}
+
+/// The word of one data subset with its binary point or scale, as stored at one stop of its path.
+///
+/// Special values: fixed-point and int8 words store NaN as 0 and saturate infinities. fp32, fp16 and bf16 words keep NaN
+/// (as a NaN) and infinities; finite values beyond the largest fp16 or bf16 become infinite under nearest-even and the
+/// largest finite number under the other roundings.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Codec {
+    kind: Kind,
+    /// Low bits that the link has dropped: the stored code is the home code without them.
+    dropped_bits: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Kind {
+    Fp32,
+    Fp16 { rounding: Rounding },
+    Bf16 { rounding: Rounding },
+    Fixed { bits: u32, integer_bits: i32, rounding: Rounding },
+    Int8 { scales: Vec<f32>, words_per_scale: usize },
+}
+
+impl Codec {
+    /// The codec of `format` for a data subset of the given ranges.
+    ///
+    /// `ranges` holds one range of the whole subset (or of all subsets that share a binary point), or, for
+    /// [`Granularity::Channel`], one per output channel; each then covers `words / ranges.len()` consecutive words.
+    ///
+    /// # Errors
+    /// [`Error::Width`] for a fixed-point width outside 1..=32.
+    ///
+    /// # Panics
+    /// If `ranges` is empty or does not divide `words`.
+    pub fn new(format: &Format, ranges: &[Range], words: usize) -> Result<Self, Error> {
+        assert!(!ranges.is_empty(), "a codec needs the range of its data subset");
+        assert!(words.is_multiple_of(ranges.len()), "channels divide the words of a data subset");
+        let whole = ranges.iter().copied().fold(Range::default(), Range::union);
+        let kind = match *format {
+            Format::Fp32 => Kind::Fp32,
+            Format::Fp16 { rounding } => Kind::Fp16 { rounding },
+            Format::Bf16 { rounding } => Kind::Bf16 { rounding },
+            Format::Fixed { bits, binary_point, rounding } => {
+                if !(1..=32).contains(&bits) {
+                    return Err(Error::Width(bits));
+                }
+                let integer_bits = match binary_point {
+                    super::BinaryPoint::At(integer_bits) => integer_bits,
+                    super::BinaryPoint::Subset | super::BinaryPoint::Network => whole.integer_bits(),
+                };
+                Kind::Fixed { bits, integer_bits, rounding }
+            }
+            Format::Int8 { granularity: Granularity::Tensor } => {
+                Kind::Int8 { scales: vec![int8_scale(whole)], words_per_scale: words.max(1) }
+            }
+            Format::Int8 { granularity: Granularity::Channel } => Kind::Int8 {
+                scales: ranges.iter().copied().map(int8_scale).collect(),
+                words_per_scale: (words / ranges.len()).max(1),
+            },
+        };
+        Ok(Self { kind, dropped_bits: 0 })
+    }
+
+    /// Width of the stored word in bits.
+    pub fn bits(&self) -> u32 {
+        self.home_bits() - self.dropped_bits
+    }
+
+    /// Whether a stored word is the binary32 value itself.
+    pub fn is_identity(&self) -> bool {
+        self.kind == Kind::Fp32 && self.dropped_bits == 0
+    }
+
+    /// Number of integer bits `I` of a fixed-point word.
+    pub fn integer_bits(&self) -> Option<i32> {
+        match self.kind {
+            Kind::Fixed { integer_bits, .. } => Some(integer_bits),
+            _ => None,
+        }
+    }
+
+    fn home_bits(&self) -> u32 {
+        match self.kind {
+            Kind::Fp32 => 32,
+            Kind::Fp16 { .. } | Kind::Bf16 { .. } => 16,
+            Kind::Fixed { bits, .. } => bits,
+            Kind::Int8 { .. } => 8,
+        }
+    }
+
+    fn is_twos_complement(&self) -> bool {
+        matches!(self.kind, Kind::Fixed { .. } | Kind::Int8 { .. })
+    }
+
+    /// The home-memory code of `value`, word `index` of the data subset (the index selects the scale of a channel).
+    ///
+    /// # Panics
+    /// On a narrowed codec: values are encoded in the home memory's word and narrowed with [`Narrowing::apply`].
+    pub fn encode(&self, index: usize, value: f32) -> u32 {
+        assert_eq!(self.dropped_bits, 0, "values are encoded in the home memory's word");
+        match &self.kind {
+            Kind::Fp32 => value.to_bits(),
+            Kind::Fp16 { rounding: Rounding::NearestEven } => u32::from(f16::from_f32(value).to_bits()),
+            Kind::Fp16 { .. } => u32::from(fp16_towards_zero(value).to_bits()),
+            Kind::Bf16 { rounding: Rounding::NearestEven } => u32::from(bf16::from_f32(value).to_bits()),
+            Kind::Bf16 { .. } => u32::from(bf16_towards_zero(value).to_bits()),
+            Kind::Fixed { bits, integer_bits, rounding } => {
+                // Exact: a binary32 times a power of two is a binary64, except far below half an LSB.
+                let scaled = f64::from(value) * exp2(*bits as i32 - 1 - integer_bits);
+                saturate(round(scaled, *rounding), *bits)
+            }
+            Kind::Int8 { scales, words_per_scale } => {
+                let scale = f64::from(scales[index / words_per_scale]);
+                saturate((f64::from(value) / scale).round_ties_even(), 8)
+            }
+        }
+    }
+
+    /// The value of a stored code, word `index` of the data subset. Bits above the word's width are ignored.
+    pub fn decode(&self, index: usize, code: u32) -> f32 {
+        let code = code << self.dropped_bits;
+        match &self.kind {
+            Kind::Fp32 => f32::from_bits(code),
+            Kind::Fp16 { .. } => f16::from_bits(code as u16).to_f32(),
+            Kind::Bf16 { .. } => bf16::from_bits(code as u16).to_f32(),
+            Kind::Fixed { bits, integer_bits, .. } => {
+                (f64::from(signed(code, *bits)) * exp2(integer_bits - (*bits as i32 - 1))) as f32
+            }
+            Kind::Int8 { scales, words_per_scale } => {
+                (f64::from(signed(code, 8)) * f64::from(scales[index / words_per_scale])) as f32
+            }
+        }
+    }
+
+    /// Replaces every value by the one that its word delivers: `decode(encode(value))`.
+    pub fn quantise(&self, values: &mut [f32]) {
+        if self.is_identity() {
+            return;
+        }
+        for (index, value) in values.iter_mut().enumerate() {
+            *value = self.decode(index, self.encode(index, *value));
+        }
+    }
+
+    /// The word behind a link of `bits` bits, and the step that makes it from a word of this codec.
+    ///
+    /// # Errors
+    /// [`Error::Narrowing`] if `bits` exceeds the word, or cuts into a floating-point word's sign and exponent.
+    pub fn narrowed(&self, bits: u32, rounding: Rounding) -> Result<(Self, Narrowing), Error> {
+        let least = match self.kind {
+            Kind::Fp32 | Kind::Bf16 { .. } => 9,
+            Kind::Fp16 { .. } => 6,
+            Kind::Fixed { .. } | Kind::Int8 { .. } => 1,
+        };
+        if !(least..=self.bits()).contains(&bits) {
+            return Err(Error::Narrowing { word: self.bits(), least, asked: bits });
+        }
+        let dropped = self.bits() - bits;
+        let narrowing = Narrowing {
+            dropped,
+            bits,
+            rounding,
+            exponent_bits: match self.kind {
+                Kind::Fp32 | Kind::Bf16 { .. } => Some(8),
+                Kind::Fp16 { .. } => Some(5),
+                Kind::Fixed { .. } | Kind::Int8 { .. } => None,
+            },
+        };
+        debug_assert_eq!(narrowing.exponent_bits.is_none(), self.is_twos_complement());
+        Ok((Self { kind: self.kind.clone(), dropped_bits: self.dropped_bits + dropped }, narrowing))
+    }
+}
+
+/// Drops low bits of a stored word, as a narrower link does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Narrowing {
+    dropped: u32,
+    /// Width behind the link.
+    bits: u32,
+    rounding: Rounding,
+    /// Exponent width of a floating-point word; `None` for two's complement.
+    exponent_bits: Option<u32>,
+}
+
+impl Narrowing {
+    /// The code behind the link. A NaN stays a NaN; nearest-even saturates two's-complement words, and carries a
+    /// floating-point word into the next binade (or to infinity).
+    pub fn apply(self, code: u32) -> u32 {
+        let mask = low_mask(self.bits);
+        if self.dropped == 0 {
+            return code & mask;
+        }
+        match self.exponent_bits {
+            None => self.narrow_twos_complement(code) & mask,
+            Some(exponent_bits) => self.narrow_float(code, exponent_bits) & mask,
+        }
+    }
+
+    fn narrow_twos_complement(self, code: u32) -> u32 {
+        let value = i64::from(signed(code, self.bits + self.dropped));
+        let step = 1i64 << self.dropped;
+        let floor = value.div_euclid(step);
+        let rest = value.rem_euclid(step);
+        let rounded = match self.rounding {
+            Rounding::Floor => floor,
+            Rounding::Zero => floor + i64::from(value < 0 && rest != 0),
+            Rounding::NearestEven => {
+                floor + i64::from(rest * 2 > step || (rest * 2 == step && floor.rem_euclid(2) == 1))
+            }
+        };
+        rounded.min((1i64 << (self.bits - 1)) - 1) as u32
+    }
+
+    fn narrow_float(self, code: u32, exponent_bits: u32) -> u32 {
+        let kept = code >> self.dropped;
+        let mantissa_bits = self.bits - 1 - exponent_bits;
+        let exponent_mask = low_mask(exponent_bits) << mantissa_bits;
+        let is_special = kept & exponent_mask == exponent_mask;
+        if is_special {
+            let lost_payload = code & low_mask(self.dropped) != 0;
+            // Without a mantissa bit a NaN cannot be told from an infinity: it becomes one.
+            let becomes_infinite = kept & low_mask(mantissa_bits) == 0 && lost_payload && mantissa_bits > 0;
+            return if becomes_infinite { kept | 1 } else { kept };
+        }
+        match self.rounding {
+            Rounding::Floor | Rounding::Zero => kept,
+            Rounding::NearestEven => {
+                let rest = code & low_mask(self.dropped);
+                let half = 1u32 << (self.dropped - 1);
+                kept + u32::from(rest > half || (rest == half && kept & 1 == 1))
+            }
+        }
+    }
+}
+
+/// Mask of the `bits` low bits, 0..=32.
+fn low_mask(bits: u32) -> u32 {
+    if bits >= 32 { u32::MAX } else { (1u32 << bits) - 1 }
+}
+
+/// The two's-complement value of the low `bits` bits of `code`, 1..=32.
+fn signed(code: u32, bits: u32) -> i32 {
+    ((code << (32 - bits)) as i32) >> (32 - bits)
+}
+
+/// Exactly 2^exponent for |exponent| <= 1022.
+fn exp2(exponent: i32) -> f64 {
+    f64::from_bits(((1023 + i64::from(exponent.clamp(-1022, 1023))) as u64) << 52)
+}
+
+fn round(scaled: f64, rounding: Rounding) -> f64 {
+    match rounding {
+        Rounding::NearestEven => scaled.round_ties_even(),
+        Rounding::Floor => scaled.floor(),
+        Rounding::Zero => scaled.trunc(),
+    }
+}
+
+/// The code of an integral value saturated to `bits` bits; NaN becomes 0.
+fn saturate(value: f64, bits: u32) -> u32 {
+    let limit = exp2(bits as i32 - 1);
+    // `as` maps NaN to 0, and the clamp bounds everything else.
+    (value.clamp(-limit, limit - 1.0) as i64) as u32 & low_mask(bits)
+}
+
+/// max|x| / 127, or 1 for a set of zeros, so that decoding never divides by or yields NaN.
+fn int8_scale(range: Range) -> f32 {
+    let scale = range.max_abs / 127.0;
+    if scale > 0.0 { scale } else { 1.0 }
+}
+
+fn fp16_towards_zero(value: f32) -> f16 {
+    let nearest = f16::from_f32(value);
+    if value.is_finite() && nearest.to_f32().abs() > value.abs() {
+        f16::from_bits(nearest.to_bits() - 1)
+    } else {
+        nearest
+    }
+}
+
+fn bf16_towards_zero(value: f32) -> bf16 {
+    if value.is_nan() { bf16::from_f32(value) } else { bf16::from_bits((value.to_bits() >> 16) as u16) }
+}

@@ -1,0 +1,1 @@
+//! Units in names: newtypes whose name is the unit.
