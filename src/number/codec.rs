@@ -75,7 +75,8 @@ impl Codec {
                 Kind::Fixed { bits, integer_bits, rounding }
             }
             Format::Int8 { granularity: Granularity::Tensor } => {
-                Kind::Int8 { scales: vec![int8_scale(whole)], words_per_scale: words.max(1) }
+                // One scale serves whatever index is asked for.
+                Kind::Int8 { scales: vec![int8_scale(whole)], words_per_scale: usize::MAX }
             }
             Format::Int8 { granularity: Granularity::Channel } => Kind::Int8 {
                 scales: ranges.iter().copied().map(int8_scale).collect(),
@@ -146,7 +147,7 @@ impl Codec {
         match &self.kind {
             Kind::Fp32 => f32::from_bits(code),
             Kind::Fp16 { .. } => f16::from_bits(code as u16).to_f32(),
-            Kind::Bf16 { .. } => bf16::from_bits(code as u16).to_f32(),
+            Kind::Bf16 { .. } => f32::from_bits(code << 16),
             Kind::Fixed { bits, integer_bits, .. } => {
                 (f64::from(signed(code, *bits)) * exp2(integer_bits - (*bits as i32 - 1))) as f32
             }
@@ -156,13 +157,36 @@ impl Codec {
         }
     }
 
-    /// Replaces every value by the one that its word delivers: `decode(encode(value))`.
-    pub fn quantise(&self, values: &mut [f32]) {
-        if self.is_identity() {
-            return;
-        }
-        for (index, value) in values.iter_mut().enumerate() {
-            *value = self.decode(index, self.encode(index, *value));
+    /// Replaces every value by the one that its word delivers, `decode(encode(value))`; `values` are the words from
+    /// `first_index` on.
+    ///
+    /// # Panics
+    /// On a narrowed codec, as [`Codec::encode`].
+    pub fn quantise(&self, first_index: usize, values: &mut [f32]) {
+        match &self.kind {
+            Kind::Fp32 if self.dropped_bits == 0 => {}
+            // Two's complement by vectors, without the codes in between.
+            Kind::Fixed { bits, integer_bits, rounding } if self.dropped_bits == 0 => {
+                let codes_per_unit = exp2(*bits as i32 - 1 - integer_bits);
+                let grid = Grid::new(*bits, exp2(integer_bits - (*bits as i32 - 1)));
+                let codes = |x: f64| x * codes_per_unit;
+                match rounding {
+                    Rounding::NearestEven => grid.deliver(values, codes, nearest),
+                    Rounding::Floor => grid.deliver(values, codes, floor),
+                    Rounding::Zero => {
+                        grid.deliver(values, codes, |x| floor(x) + f64::from(x < 0.0 && floor(x) < x));
+                    }
+                }
+            }
+            Kind::Int8 { scales, .. } if self.dropped_bits == 0 && scales.len() == 1 => {
+                let scale = f64::from(scales[0]);
+                Grid::new(8, scale).deliver(values, |x| x / scale, nearest);
+            }
+            _ => {
+                for (index, value) in values.iter_mut().enumerate() {
+                    *value = self.decode(first_index + index, self.encode(first_index + index, *value));
+                }
+            }
         }
     }
 
@@ -255,6 +279,42 @@ impl Narrowing {
             }
         }
     }
+}
+
+/// The values that a two's-complement word can hold.
+struct Grid {
+    unit_per_code: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Grid {
+    fn new(bits: u32, unit_per_code: f64) -> Self {
+        let limit = exp2(bits as i32 - 1);
+        Self { unit_per_code, least: -limit, most: limit - 1.0 }
+    }
+
+    fn deliver(&self, values: &mut [f32], codes: impl Fn(f64) -> f64, round: impl Fn(f64) -> f64) {
+        for value in values {
+            let scaled = codes(f64::from(*value));
+            // The limits are codes, so clamping before rounding gives what clamping after it does.
+            let code = round(scaled.clamp(self.least, self.most));
+            *value = if scaled.is_nan() { 0.0 } else { (code * self.unit_per_code) as f32 };
+        }
+    }
+}
+
+/// The nearest integer, ties to even, for |x| < 2^51: adding 1.5·2^52 leaves no bit for a fraction. Plain additions
+/// vectorise where `round_ties_even` is a call.
+fn nearest(x: f64) -> f64 {
+    const SHIFT: f64 = 1.5 * (1u64 << 52) as f64;
+    (x + SHIFT) - SHIFT
+}
+
+/// The largest integer not above x, for |x| < 2^51.
+fn floor(x: f64) -> f64 {
+    let nearest = nearest(x);
+    nearest - f64::from(nearest > x)
 }
 
 /// Mask of the `bits` low bits, 0..=32.

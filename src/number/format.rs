@@ -84,6 +84,17 @@ impl Format {
         }
     }
 
+    /// Name of the kind, with the width where the kind leaves it open: `fp32`, `fixed16`, `int8`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Fp32 => "fp32".into(),
+            Self::Fp16 { .. } => "fp16".into(),
+            Self::Bf16 { .. } => "bf16".into(),
+            Self::Fixed { bits, .. } => format!("fixed{bits}"),
+            Self::Int8 { .. } => "int8".into(),
+        }
+    }
+
     /// The fewest bits to which the link may narrow a word of this format: floating-point words keep sign, exponent
     /// and nothing less, two's-complement words keep their sign bit.
     pub fn least_bits(&self) -> u32 {
