@@ -118,7 +118,8 @@ pub struct Pooling {
     pub window: Window,
 }
 
-/// Local response normalisation: x · (k + alpha/n · Σ x²)^-beta.
+/// Local response normalisation: x · (k + alpha/n · Σ x²)^-beta, n the number of summed elements with those beyond the
+/// border, which count as 0: `size`, or `size`² within a channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalResponse {
     /// Channels (or rows and columns) summed over, odd.
@@ -156,6 +157,39 @@ pub enum LayerKind {
     Softmax,
     /// Identity at inference.
     Dropout,
+    /// The inputs' channels one behind the other; rows and columns agree.
+    Concat,
+    /// Element by element over inputs of one shape.
+    Eltwise(Eltwise),
+    /// y = weight\[channel\]·x + bias\[channel\]: batch normalisation and scale at inference.
+    Affine,
+    /// 1 / (1 + e^-x).
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// The nearest number in `min..=max`; NaN stays NaN.
+    Clip {
+        /// Lower limit.
+        min: f32,
+        /// Upper limit, not below `min`.
+        max: f32,
+    },
+    /// The same elements in the same order (channel, row, column), counted by another shape.
+    Reshape,
+}
+
+/// What an element-wise layer makes of its inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Eltwise {
+    /// The sum, each input multiplied by its coefficient.
+    Sum {
+        /// One per input.
+        coefficients: Vec<f32>,
+    },
+    /// The product.
+    Product,
+    /// The largest.
+    Max,
 }
 
 impl LayerKind {
@@ -169,6 +203,13 @@ impl LayerKind {
             Self::LocalResponse(_) => "LRN",
             Self::Softmax => "Softmax",
             Self::Dropout => "Dropout",
+            Self::Concat => "Concat",
+            Self::Eltwise(_) => "Eltwise",
+            Self::Affine => "Affine",
+            Self::Sigmoid => "Sigmoid",
+            Self::Tanh => "TanH",
+            Self::Clip { .. } => "Clip",
+            Self::Reshape => "Reshape",
         }
     }
 }
@@ -184,7 +225,7 @@ pub struct Layer {
     pub inputs: Vec<BlobId>,
     /// Blob that it writes.
     pub output: BlobId,
-    /// Weight, of convolutions and fully connected layers.
+    /// Weight, of convolutions, fully connected and affine layers.
     pub weight: Option<Parameter>,
     /// Bias, where the layer has one.
     pub bias: Option<Parameter>,

@@ -29,7 +29,8 @@ impl Operand {
 /// One operand of one layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subset {
-    /// `weight_<layer>`, `neuron_<layer>` (the layer's input) or `bias_<layer>`.
+    /// `weight_<layer>`, `neuron_<layer>` (the layer's input; `neuron_<layer>.1` its second input, and so on) or
+    /// `bias_<layer>`.
     pub name: String,
     /// The layer that reads it.
     pub layer: LayerId,
@@ -40,8 +41,26 @@ pub struct Subset {
     /// Number of words, for one image.
     pub words: u64,
     /// Whether it counts in the data volume: weights, biases and inputs of convolutions and fully connected layers.
-    /// Inputs of unfused pooling and normalisation layers are subsets outside the volume.
+    /// Inputs of unfused pooling, normalisation and element-wise layers are subsets outside the volume.
     pub in_volume: bool,
+}
+
+/// Whether a layer's inputs count in the data volume; `None` for layers that are fused with the producer of their input
+/// or only arrange it.
+fn stored_input(kind: &LayerKind) -> Option<bool> {
+    match kind {
+        LayerKind::Convolution(_) | LayerKind::InnerProduct { .. } => Some(true),
+        LayerKind::Pooling(_) | LayerKind::LocalResponse(_) | LayerKind::Eltwise(_) => Some(false),
+        LayerKind::Relu { .. }
+        | LayerKind::Softmax
+        | LayerKind::Dropout
+        | LayerKind::Concat
+        | LayerKind::Affine
+        | LayerKind::Sigmoid
+        | LayerKind::Tanh
+        | LayerKind::Clip { .. }
+        | LayerKind::Reshape => None,
+    }
 }
 
 impl Network {
@@ -57,16 +76,14 @@ impl Network {
                 words: words as u64,
                 in_volume,
             };
-            let input = layer.inputs[0];
-            let words = self.blob(input).shape.elements();
-            match layer.kind {
-                LayerKind::Convolution(_) | LayerKind::InnerProduct { .. } => {
-                    subsets.push(named(Operand::Neuron, Some(input), words, true));
+            for (index, &input) in layer.inputs.iter().enumerate() {
+                let Some(in_volume) = stored_input(&layer.kind) else { break };
+                let words = self.blob(input).shape.elements();
+                let mut subset = named(Operand::Neuron, Some(input), words, in_volume);
+                if index > 0 {
+                    subset.name = format!("{}.{index}", subset.name);
                 }
-                LayerKind::Pooling(_) | LayerKind::LocalResponse(_) => {
-                    subsets.push(named(Operand::Neuron, Some(input), words, false));
-                }
-                LayerKind::Relu { .. } | LayerKind::Softmax | LayerKind::Dropout => {}
+                subsets.push(subset);
             }
             for (operand, parameter) in [(Operand::Weight, &layer.weight), (Operand::Bias, &layer.bias)] {
                 if let Some(parameter) = parameter {
