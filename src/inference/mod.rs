@@ -1,1 +1,38 @@
-//! (filled in by its owner)
+//! The inference engine: blocked activations, kernels, forward passes that restart at any layer, an operand hook.
+//!
+//! **Layout.** Activations are image-blocked: sixteen images ([`LANES`]) lie side by side in one vector, so convolution,
+//! fully connected, pooling and element-wise layers fill the vector registers for any number of channels.
+//!
+//! **Canonical order.** Each output of a convolution or fully connected layer is a chain of fused multiply-adds in the
+//! order of the weight tensor (input channel of the group, kernel row, kernel column), started from 0.0 anew for every
+//! 256 terms; the block sums are added in order, then the bias (0.0 where the layer has none). Padding is multiplied
+//! like any input. The bits of a result therefore depend neither on the batch nor on the lane, the number of threads,
+//! the instruction set or the layer at which the pass started.
+//!
+//! **NaN.** Which payload a NaN carries differs between instruction sets, so every NaN that leaves the engine, through
+//! the operand hook or as an output, is the canonical quiet NaN.
+
+mod activations;
+mod classes;
+mod engine;
+mod error;
+mod forward;
+mod hook;
+mod kernel;
+mod layout;
+mod pass;
+mod pooling;
+mod product;
+mod softmax;
+#[cfg(test)]
+mod tests;
+mod weights;
+
+pub use activations::{Activations, LANES, Lanes};
+pub use classes::{Classes, classify};
+pub use engine::Engine;
+pub use error::Error;
+pub use forward::Start;
+pub use hook::{NoHook, OperandBlock, OperandHook};
+pub use kernel::InstructionSet;
+pub use weights::Weights;

@@ -1,0 +1,389 @@
+//! Forward passes over many images.
+
+use super::activations::canonical;
+use super::engine::{Engine, Operation};
+use super::hook::{OperandBlock, OperandHook};
+use super::layout::Layout;
+use super::pass::{Action, Pass, Place, Pooled, Request};
+use super::pooling::Pool;
+use super::product::Weighted;
+use super::softmax::softmax;
+use super::weights::LayerWeights;
+use super::{Activations, Error, LANES, Lanes, Weights};
+use crate::network::BlobId;
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+/// The blobs from which a pass starts: the network's input, or cached blobs of an earlier pass.
+#[derive(Clone, Debug, Default)]
+pub struct Start<'a> {
+    blobs: Vec<(BlobId, bool, &'a Activations)>,
+}
+
+impl<'a> Start<'a> {
+    /// Starts from a blob that goes through the operand hook first, if the hook stores it.
+    pub fn new(blob: BlobId, activations: &'a Activations) -> Self {
+        Self::default().with(blob, activations)
+    }
+
+    /// Starts from a blob as readers saw it in an earlier pass: the hook is not called for it again.
+    pub fn stored(blob: BlobId, activations: &'a Activations) -> Self {
+        Self::default().with_stored(blob, activations)
+    }
+
+    /// Adds a blob as [`Self::new`] does.
+    #[must_use]
+    pub fn with(mut self, blob: BlobId, activations: &'a Activations) -> Self {
+        self.blobs.push((blob, true, activations));
+        self
+    }
+
+    /// Adds a blob as [`Self::stored`] does.
+    #[must_use]
+    pub fn with_stored(mut self, blob: BlobId, activations: &'a Activations) -> Self {
+        self.blobs.push((blob, false, activations));
+        self
+    }
+}
+
+/// Buffers of finished tasks, for the next ones.
+#[derive(Debug, Default)]
+pub(super) struct Workspaces(Mutex<Vec<Vec<Lanes>>>);
+
+impl Workspaces {
+    fn take(&self) -> Vec<Lanes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, workspace: Vec<Lanes>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
+    }
+}
+
+impl Engine {
+    /// Computes `outputs` from `start`, with the threads of the current rayon pool. Only the layers between them run.
+    ///
+    /// The activations returned are in the order of `outputs` and hold what readers of the blob see, that is, after the
+    /// hook. Their bits do not depend on the number of threads, the number of images or the blob that the pass starts
+    /// from.
+    ///
+    /// # Errors
+    /// [`Error::UnknownBlob`], [`Error::StartShape`], [`Error::StartImages`] for a start that does not fit,
+    /// [`Error::Unreachable`] if it does not suffice, [`Error::ForeignWeights`].
+    pub fn forward(
+        &self,
+        weights: &Weights,
+        start: &Start<'_>,
+        outputs: &[BlobId],
+        hook: &dyn OperandHook,
+    ) -> Result<Vec<Activations>, Error> {
+        let images = self.check(weights, start, outputs)?;
+        let starts: Vec<_> = start.blobs.iter().map(|&(blob, hooked, _)| (blob, hooked)).collect();
+        let stores: Vec<_> = (0..self.layouts.len()).map(|blob| hook.stores(BlobId(blob))).collect();
+        let request = Request { starts: &starts, outputs, stores: &stores };
+        let blocks = images.div_ceil(LANES);
+        let pass = Pass::new(self, &request, blocks)?;
+
+        let mut results: Vec<_> =
+            outputs.iter().map(|blob| Activations::zeros(self.layouts[blob.0].shape, images)).collect();
+        let mut parts: Vec<Vec<&mut [Lanes]>> =
+            (0..blocks.div_ceil(pass.task_blocks)).map(|_| Vec::with_capacity(outputs.len())).collect();
+        for result in &mut results {
+            let elements = result.shape.elements();
+            for (part, vectors) in parts.iter_mut().zip(result.data.chunks_mut(pass.task_blocks * elements)) {
+                part.push(vectors);
+            }
+        }
+        parts.into_par_iter().enumerate().for_each(|(index, outputs)| {
+            let first = index * pass.task_blocks;
+            let blocks = pass.task_blocks.min(blocks - first);
+            let mut workspace = self.workspaces.take();
+            if workspace.len() < pass.vectors {
+                workspace.resize(pass.vectors, Lanes::ZERO);
+            }
+            let mut task = Task {
+                engine: self,
+                weights,
+                start,
+                hook,
+                pass: &pass,
+                first,
+                blocks,
+                images,
+                workspace,
+                outputs,
+            };
+            task.run();
+            self.workspaces.give_back(task.workspace);
+        });
+        Ok(results)
+    }
+
+    /// Checks what the caller gave, and yields the number of images.
+    fn check(&self, weights: &Weights, start: &Start<'_>, outputs: &[BlobId]) -> Result<usize, Error> {
+        let fits =
+            |(step, layer): (&super::engine::Step, &Option<LayerWeights>)| match (&step.operation, layer) {
+                (Operation::Product(product), Some(weights)) => weights.fits(product),
+                (Operation::Product(_), None) => false,
+                _ => true,
+            };
+        if weights.layers.len() != self.steps.len() || !self.steps.iter().zip(&weights.layers).all(fits) {
+            return Err(Error::ForeignWeights);
+        }
+        let blobs = start.blobs.iter().map(|(blob, ..)| blob).chain(outputs);
+        if let Some(unknown) = blobs.into_iter().find(|blob| blob.0 >= self.layouts.len()) {
+            return Err(Error::UnknownBlob(unknown.0));
+        }
+        let mut images = None;
+        for &(blob, _, activations) in &start.blobs {
+            let (expected, found) = (self.layouts[blob.0].shape, activations.shape());
+            if expected != found {
+                return Err(Error::StartShape { blob: self.names[blob.0].clone(), expected, found });
+            }
+            let first = *images.get_or_insert(activations.images());
+            if first != activations.images() {
+                return Err(Error::StartImages(first, activations.images()));
+            }
+        }
+        Ok(images.unwrap_or(0))
+    }
+}
+
+/// One task: a few blocks of images.
+struct Task<'a> {
+    engine: &'a Engine,
+    weights: &'a Weights,
+    start: &'a Start<'a>,
+    hook: &'a dyn OperandHook,
+    pass: &'a Pass,
+    /// First block, and number of blocks.
+    first: usize,
+    blocks: usize,
+    /// Images of the whole pass.
+    images: usize,
+    workspace: Vec<Lanes>,
+    /// Per requested output the vectors of this task.
+    outputs: Vec<&'a mut [Lanes]>,
+}
+
+/// Parts of the workspace, or of the given activations, that one action works on.
+struct Views<'a> {
+    input: &'a [Lanes],
+    output: &'a mut [Lanes],
+    scratch: &'a mut [Lanes],
+}
+
+impl<'a> Task<'a> {
+    fn run(&mut self) {
+        let pass = self.pass;
+        for block in 0..self.blocks {
+            for action in &pass.trunk {
+                self.act(action, block);
+            }
+        }
+        for action in &pass.head {
+            match *action {
+                Action::Product { layer, from, to, relu, .. }
+                    if self.product(layer, relu).product.is_flat() =>
+                {
+                    self.inner_product(layer, from, to, relu);
+                }
+                _ => (0..self.blocks).for_each(|block| self.act(action, block)),
+            }
+        }
+    }
+
+    /// Does one action for one block.
+    fn act(&mut self, action: &Action, block: usize) {
+        let set = self.engine.set;
+        match *action {
+            Action::Load { start, blob } => self.load(start, blob, block),
+            Action::Product { layer, from, to, relu, ref outputs } => {
+                let product = self.product(layer, relu);
+                let layout = self.layout(to);
+                let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
+                layout.clear_border(output);
+                product.rows(0..layout.shape.height, input, outputs, output);
+            }
+            Action::Pooled(ref pooled) => self.pooled(pooled, block),
+            Action::Pool { layer, from, to, relu } => {
+                let pool = self.pool(layer);
+                let layouts = (self.layout(from), self.layout(to));
+                let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
+                layouts.1.clear_border(output);
+                for row in 0..layouts.1.shape.height {
+                    pool.row(set, row, relu, (input, &layouts.0), (output, &layouts.1));
+                }
+            }
+            Action::Relu { slope, from, to } => {
+                if self.pass.places[from] != self.pass.places[to] {
+                    self.copy(from, to, block);
+                }
+                self.relu(slope, to, block);
+            }
+            Action::Softmax { from, to } => {
+                let layouts = (self.layout(from), self.layout(to));
+                let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
+                layouts.1.clear_border(output);
+                softmax(input, &layouts.0, output, &layouts.1);
+            }
+            Action::Copy { from, to } => self.copy(from, to, block),
+            Action::Store { blob } => self.store(blob, block),
+            Action::Emit { blob, output } => self.emit(blob, output, block),
+        }
+    }
+
+    fn layout(&self, blob: usize) -> Layout {
+        self.engine.layouts[blob]
+    }
+
+    fn product(&self, layer: usize, relu: bool) -> Weighted<'a> {
+        match (&self.engine.steps[layer].operation, &self.weights.layers[layer]) {
+            (Operation::Product(product), Some(weights)) => {
+                Weighted { product, weights, set: self.engine.set, relu }
+            }
+            _ => unreachable!("the plan takes only such layers for products, and their weights were checked"),
+        }
+    }
+
+    fn pool(&self, layer: usize) -> &'a Pool {
+        match &self.engine.steps[layer].operation {
+            Operation::Pool(pool) => pool,
+            _ => unreachable!("the plan takes only such layers for pooling"),
+        }
+    }
+
+    /// The vectors of `blocks` given blocks from `block` of this task on.
+    fn given(&self, start: usize, block: usize, blocks: usize) -> &'a [Lanes] {
+        let activations = self.start.blobs[start].2;
+        let elements = activations.shape.elements();
+        &activations.data[(self.first + block) * elements..][..blocks * elements]
+    }
+
+    fn place(&self, blob: usize) -> Place {
+        self.pass.places[blob].expect("the plan gives a place to every blob of its actions")
+    }
+
+    /// The workspace of `blob` for `blocks` blocks from `block` on.
+    fn range(&self, blob: usize, block: usize, blocks: usize) -> Range<usize> {
+        let range = self.place(blob).range(block, blocks, self.layout(blob).vectors());
+        range.expect("what an action writes lies in the workspace")
+    }
+
+    /// What an action reads, what it writes, and its scratch space, for `blocks` blocks from `block` on.
+    fn views(
+        &mut self,
+        from: usize,
+        to: usize,
+        scratch: Range<usize>,
+        block: usize,
+        blocks: usize,
+    ) -> Views<'_> {
+        let to = self.range(to, block, blocks);
+        let apart = "blobs that live at the same time do not overlap";
+        if let Place::Start(start) = self.place(from) {
+            let given = self.given(start, block, blocks);
+            let [output, scratch] = self.workspace.get_disjoint_mut([to, scratch]).expect(apart);
+            return Views { input: given, output, scratch };
+        }
+        let from = self.range(from, block, blocks);
+        let [input, output, scratch] = self.workspace.get_disjoint_mut([from, to, scratch]).expect(apart);
+        Views { input, output, scratch }
+    }
+
+    fn inner_product(&mut self, layer: usize, from: usize, to: usize, relu: bool) {
+        let product = self.product(layer, relu);
+        let (blocks, layout) = (self.blocks, self.layout(to));
+        let input_stride = match self.place(from) {
+            Place::Start(_) => self.layout(from).vectors(),
+            Place::Workspace { stride, .. } => stride,
+        };
+        let Views { input, output, .. } = self.views(from, to, 0..0, 0, blocks);
+        for block in output.chunks_exact_mut(layout.vectors()) {
+            layout.clear_border(block);
+        }
+        product.blocks(blocks, (input, input_stride), (output, &layout));
+    }
+
+    /// A convolution and its pooling: each output row of the pooling is made as soon as the rows that it needs exist.
+    fn pooled(&mut self, pooled: &Pooled, block: usize) {
+        let Pooled { product_relu, pool_relu, ref ring, ref outputs, .. } = *pooled;
+        let product = self.product(pooled.product, product_relu);
+        let (pool, set, layout) = (self.pool(pooled.pool), self.engine.set, self.layout(pooled.to));
+        let scratch = pooled.place..pooled.place + ring.vectors();
+        let Views { input, output, scratch } = self.views(pooled.from, pooled.to, scratch, block, 1);
+        layout.clear_border(output);
+        let mut done = 0;
+        for (row, needed) in pool.bands.iter().enumerate() {
+            if needed.end > done {
+                let new = done.max(needed.start)..needed.end;
+                product.rows(new, input, outputs, scratch);
+                done = needed.end;
+            }
+            pool.row(set, row, pool_relu, (scratch, ring), (output, &layout));
+        }
+    }
+
+    fn load(&mut self, start: usize, blob: usize, block: usize) {
+        let layout = self.layout(blob);
+        let given = self.given(start, block, 1);
+        let range = self.range(blob, block, 1);
+        let vectors = &mut self.workspace[range];
+        layout.clear_border(vectors);
+        let width = layout.shape.width;
+        for (row, at) in given.chunks_exact(width).zip(layout.row_starts()) {
+            vectors[at..at + width].copy_from_slice(row);
+        }
+    }
+
+    fn copy(&mut self, from: usize, to: usize, block: usize) {
+        let layouts = (self.layout(from), self.layout(to));
+        let width = layouts.0.shape.width;
+        let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
+        layouts.1.clear_border(output);
+        for (from, to) in layouts.0.row_starts().zip(layouts.1.row_starts()) {
+            output[to..to + width].copy_from_slice(&input[from..from + width]);
+        }
+    }
+
+    fn relu(&mut self, slope: f32, blob: usize, block: usize) {
+        let layout = self.layout(blob);
+        let range = self.range(blob, block, 1);
+        let vectors = &mut self.workspace[range];
+        for start in layout.row_starts() {
+            for vector in &mut vectors[start..start + layout.shape.width] {
+                // A fused ReLU yields 0, not -0, for negative inputs: so does this one.
+                let negative = |x: f32| if slope == 0.0 { 0.0 } else { slope * x };
+                vector.0 = vector.0.map(|x| if x < 0.0 { negative(x) } else { x });
+            }
+        }
+    }
+
+    /// Images of a block, at most [`LANES`].
+    fn lanes(&self, block: usize) -> usize {
+        LANES.min(self.images - (self.first + block) * LANES)
+    }
+
+    fn store(&mut self, blob: usize, block: usize) {
+        let (layout, images) = (self.layout(blob), self.lanes(block));
+        let range = self.range(blob, block, 1);
+        let mut operand = OperandBlock::new(&mut self.workspace[range], layout, images);
+        self.hook.store(BlobId(blob), (self.first + block) * LANES, &mut operand);
+    }
+
+    fn emit(&mut self, blob: usize, output: usize, block: usize) {
+        let layout = self.layout(blob);
+        let vectors = match self.place(blob) {
+            Place::Start(start) => self.given(start, block, 1),
+            Place::Workspace { .. } => &self.workspace[self.range(blob, block, 1)],
+        };
+        let (elements, width) = (layout.shape.elements(), layout.shape.width);
+        let result = &mut self.outputs[output][block * elements..][..elements];
+        for (row, at) in result.chunks_exact_mut(width).zip(layout.row_starts()) {
+            for (to, from) in row.iter_mut().zip(&vectors[at..at + width]) {
+                to.0 = from.0.map(canonical);
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The engine against references written from the definitions.
+
+mod forward;
+mod layers;
+mod network;
+mod reference;
+
+use super::{Activations, Engine, InstructionSet, NoHook, Start};
+use crate::network::{BlobId, Network};
+use network::values;
+
+/// Instruction sets that this machine can check.
+fn sets() -> Vec<InstructionSet> {
+    InstructionSet::ALL.into_iter().filter(|set| set.is_available()).collect()
+}
+
+/// Seeded images for a network.
+fn images(network: &Network, count: usize) -> Activations {
+    let shape = network.blob(network.input()).shape;
+    Activations::from_images(shape, count, &values(99, count * shape.elements())).unwrap()
+}
+
+/// One blob of a pass from the input.
+fn blob(engine: &Engine, network: &Network, images: &Activations, blob: BlobId) -> Activations {
+    let weights = engine.pack(network).unwrap();
+    engine.forward(&weights, &Start::new(network.input(), images), &[blob], &NoHook).unwrap().remove(0)
+}
+
+/// The bits of a blob, image after image.
+fn bits(activations: &Activations) -> Vec<u32> {
+    activations.to_images().iter().map(|x| x.to_bits()).collect()
+}
+
+/// Every blob of the network as the canonical reference computes it, image after image.
+fn canonical_blobs(network: &Network, images: &Activations) -> Vec<Vec<u32>> {
+    let mut blobs = vec![Vec::new(); network.blobs.len()];
+    for image in 0..images.images() {
+        let image: Vec<f32> = images.image(image).collect();
+        for (blob, values) in blobs.iter_mut().zip(reference::forward::<f32>(network, &image)) {
+            blob.extend(values.iter().map(|x| x.to_bits()));
+        }
+    }
+    blobs
+}
