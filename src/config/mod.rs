@@ -1,1 +1,32 @@
-//! (filled in by its owner)
+//! Configuration: TOML text and overrides → a validated [`Experiment`](crate::experiment::Experiment).
+//!
+//! A [`Document`] holds exactly what was typed, each value with the place it was typed at. [`Document::resolve`] checks
+//! all of it against a network and reports every mistake at once as [`Problems`]; a sweep applies the points of its
+//! [`axis::Axis`]es to clones of one document and resolves each.
+
+pub mod axis;
+mod decimal;
+mod document;
+mod files;
+mod formats;
+mod key;
+mod memories;
+mod paths;
+mod patterns;
+mod problem;
+mod reader;
+mod resolve;
+mod tree;
+
+#[cfg(test)]
+mod message_tests;
+#[cfg(test)]
+mod resolve_tests;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod storage_message_tests;
+
+pub use document::Document;
+pub use problem::{Problem, Problems, Related, Source};
+pub use resolve::Resolved;

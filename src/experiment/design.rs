@@ -4,26 +4,41 @@ use crate::memory::Memory;
 use crate::network::Subset;
 use crate::number::{Format, Rounding};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// A file that the experiment reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputFile {
+    /// The path as the user typed it.
+    pub typed: String,
+    /// Where it is read: the typed path, started at the folder of the configuration or at the working directory.
+    pub path: PathBuf,
+}
+
+impl AsRef<Path> for InputFile {
+    fn as_ref(&self) -> &Path {
+        &self.path
+    }
+}
 
 /// Files of the network.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NetworkSource {
     /// Network definition.
-    pub definition: PathBuf,
+    pub definition: InputFile,
     /// Trained weights; `None`: only what needs no values can be asked.
-    pub weights: Option<PathBuf>,
+    pub weights: Option<InputFile>,
 }
 
 /// Files of the data set and how a stored value becomes a network input: value = (x·scale - mean) / std.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DatasetSource {
     /// Kind of the files.
     pub kind: crate::dataset::Kind,
     /// Images.
-    pub images: PathBuf,
+    pub images: InputFile,
     /// Labels.
-    pub labels: PathBuf,
+    pub labels: InputFile,
     /// Factor applied to the stored value first.
     pub scale: f32,
     /// Subtracted next: one number, or one per channel.
@@ -51,7 +66,7 @@ pub struct StoredSubset {
     /// Width of its word on and behind the link; equal to the format's width when the link does not narrow it.
     pub link_bits: u32,
     /// Stops in order, the home memory first; empty when it rests in precise memory. A subset that the link narrows
-    /// has exactly one [`Stop::Link`].
+    /// has exactly one [`Stop::Link`], which comes first when its home is precise memory. No stop occurs twice.
     pub path: Vec<Stop>,
 }
 
@@ -77,11 +92,11 @@ pub struct Experiment {
     pub link: Link,
     /// Number of device instances to draw, >= 1.
     pub trials: u64,
-    /// Seed of every random draw.
+    /// Seed of every random draw, below 2^63.
     pub seed: u64,
-    /// Evaluation images: the first ones of the data set.
-    pub images: usize,
-    /// Images of the error-free pass from which the ranges of neuron subsets are taken: the first ones.
+    /// Number of evaluation images, the first ones of the data set, >= 1; `None`: all of them.
+    pub images: Option<usize>,
+    /// Images of the error-free pass from which the ranges of neuron subsets are taken: the first ones, >= 1.
     pub calibration_images: usize,
     /// Relative prediction accuracy below which a design is not acceptable, 0..=1.
     pub rpa_floor: f64,

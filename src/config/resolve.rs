@@ -1,0 +1,355 @@
+//! From the document to the experiment: reads every table, then checks them against each other and the network.
+
+use super::document::Document;
+use super::memories::{Declared, memories};
+use super::paths::{self, LINK_BITS, LinkTable, PLACEMENT};
+use super::problem::{Problem, Problems};
+use super::reader::Section;
+use super::tree::Entry;
+use super::{files, formats, patterns};
+use crate::experiment::{DatasetSource, Experiment, NetworkSource, Stop, StoredSubset};
+use crate::memory::Memory;
+use crate::network::{BlobId, Network, Subset};
+use crate::number::Format;
+use std::collections::BTreeMap;
+
+/// An experiment, and what is doubtful about its configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Settings without effect: memories that no data subset uses, patterns that decide nothing.
+    pub warnings: Problems,
+}
+
+impl Document {
+    /// The files of the network, which must be read before [`Document::resolve`].
+    ///
+    /// # Errors
+    /// If they are not named or cannot be read: then everything that can be found wrong without the network, in all tables.
+    pub fn network_source(&self) -> Result<NetworkSource, Problems> {
+        let mut found = Problems::default();
+        match files::network(&self.root(), &mut found) {
+            Some(source) if found.0.is_empty() => Ok(source),
+            _ => Err(self.problems_without_network()),
+        }
+    }
+
+    /// Everything that can be found wrong without the network; empty if that is nothing.
+    pub fn problems_without_network(&self) -> Problems {
+        let mut problems = Problems::default();
+        Tables::read(&self.root(), None, &mut problems);
+        self.sorted(problems)
+    }
+
+    /// The experiment on `network`.
+    ///
+    /// # Errors
+    /// Every mistake of the configuration.
+    pub fn resolve(&self, network: &Network) -> Result<Resolved, Problems> {
+        let mut problems = Problems::default();
+        let mut warnings = Problems::default();
+        let tables = Tables::read(&self.root(), Some(network), &mut problems);
+        let subsets = tables.stored(network.subsets(), &mut problems, &mut warnings);
+        match tables.experiment(subsets) {
+            Some(experiment) if problems.0.is_empty() => {
+                Ok(Resolved { experiment, warnings: self.sorted(warnings) })
+            }
+            _ => Err(self.sorted(problems)),
+        }
+    }
+}
+
+/// `[experiment]`.
+struct Sampling {
+    trials: u64,
+    seed: u64,
+    images: Option<usize>,
+    calibration_images: usize,
+    rpa_floor: f64,
+}
+
+impl Sampling {
+    fn read(root: &Section<'_>, problems: &mut Problems) -> Self {
+        let mut sampling =
+            Self { trials: 100, seed: 1, images: None, calibration_images: 1000, rpa_floor: 0.97 };
+        let Some(section) = root.section("experiment", problems) else {
+            return sampling;
+        };
+        section.check_keys(&["trials", "seed", "images", "calibration_images", "rpa_floor"], problems);
+        if let Some(trials) = section.integer("trials", 1..=1_000_000, problems) {
+            sampling.trials = trials as u64;
+        }
+        if let Some(seed) = section.integer("seed", 0..=i64::MAX, problems) {
+            sampling.seed = seed as u64;
+        }
+        sampling.images = section.integer("images", 1..=i64::MAX, problems).map(|images| images as usize);
+        if let Some(images) = section.integer("calibration_images", 1..=i64::MAX, problems) {
+            sampling.calibration_images = images as usize;
+        }
+        let is_share = |share: f64| (0.0..=1.0).contains(&share);
+        if let Some(floor) = section.number("rpa_floor", "a number from 0 to 1", is_share, problems) {
+            sampling.rpa_floor = floor;
+        }
+        sampling
+    }
+}
+
+/// All tables as read one by one; `None` stands for something wrong that has been noted.
+struct Tables<'d> {
+    network: Option<NetworkSource>,
+    dataset: Option<DatasetSource>,
+    formats: Patterns<'d, Format>,
+    memories: Vec<Declared<'d>>,
+    link: LinkTable<'d>,
+    link_bits: Patterns<'d, u32>,
+    placement: Patterns<'d, Vec<Stop>>,
+    sampling: Sampling,
+}
+
+/// A value is wrong, and that has been noted.
+struct Noted;
+
+/// A table of patterns with their values; `None` for a wrong one.
+struct Patterns<'d, T> {
+    table: &'static str,
+    entries: &'d [Entry],
+    values: Vec<Option<T>>,
+}
+
+impl<'d, T> Patterns<'d, T> {
+    fn read(table: &'static str, entries: &'d [Entry], read: impl FnMut(&'d Entry) -> Option<T>) -> Self {
+        Self { table, entries, values: entries.iter().map(read).collect() }
+    }
+
+    /// For each data subset the entry that decides.
+    fn decide(
+        &self,
+        subsets: &[Subset],
+        problems: &mut Problems,
+        warnings: &mut Problems,
+    ) -> Vec<Option<usize>> {
+        patterns::decide(self.table, self.entries, subsets, problems, warnings)
+    }
+
+    /// The value of the entry that decides, if one does.
+    fn value(&self, winner: Option<usize>) -> Result<Option<&T>, Noted> {
+        winner.map(|index| self.values[index].as_ref().ok_or(Noted)).transpose()
+    }
+}
+
+/// One data subset with what was decided for it.
+struct Choice {
+    subset: Subset,
+    format_entry: Option<usize>,
+    bits_entry: Option<usize>,
+    path_entry: Option<usize>,
+    /// `None` if one of the values is wrong.
+    stored: Option<StoredSubset>,
+}
+
+impl<'d> Tables<'d> {
+    fn read(root: &Section<'d>, network: Option<&Network>, problems: &mut Problems) -> Self {
+        let valid = ["network", "dataset", formats::TABLE, "memories", "link", PLACEMENT, "experiment"];
+        root.check_keys(&valid, problems);
+        let memories = memories(root, problems);
+        let link = paths::link(root, problems);
+        let formats_section = root.section(formats::TABLE, problems);
+        let placement = root.section(PLACEMENT, problems);
+        Self {
+            network: files::network(root, problems),
+            dataset: files::dataset(root, network, problems),
+            formats: Patterns::read(formats::TABLE, formats_section.map_or(&[], |s| s.entries()), |entry| {
+                formats::format(entry, problems)
+            }),
+            link_bits: Patterns::read(LINK_BITS, link.bits, |entry| paths::link_bits(entry, problems)),
+            placement: Patterns::read(PLACEMENT, placement.map_or(&[], |s| s.entries()), |entry| {
+                paths::stops(entry, &memories, problems)
+            }),
+            sampling: Sampling::read(root, problems),
+            memories,
+            link,
+        }
+    }
+
+    /// The experiment, once every table is right.
+    fn experiment(self, subsets: Option<Vec<StoredSubset>>) -> Option<Experiment> {
+        Some(Experiment {
+            network: self.network?,
+            dataset: self.dataset?,
+            subsets: subsets?,
+            memories: self.memories.into_iter().map(|m| m.memory).collect::<Option<Vec<Memory>>>()?,
+            link: self.link.link,
+            trials: self.sampling.trials,
+            seed: self.sampling.seed,
+            images: self.sampling.images,
+            calibration_images: self.sampling.calibration_images,
+            rpa_floor: self.sampling.rpa_floor,
+        })
+    }
+
+    /// Word and path of every data subset; `None` if one is wrong.
+    fn stored(
+        &self,
+        subsets: Vec<Subset>,
+        problems: &mut Problems,
+        warnings: &mut Problems,
+    ) -> Option<Vec<StoredSubset>> {
+        let format_entries = self.formats.decide(&subsets, problems, warnings);
+        let bits_entries = self.link_bits.decide(&subsets, problems, warnings);
+        let path_entries = self.placement.decide(&subsets, problems, warnings);
+        let mut choices: Vec<Choice> = subsets
+            .into_iter()
+            .enumerate()
+            .map(|(index, subset)| Choice {
+                subset,
+                format_entry: format_entries[index],
+                bits_entry: bits_entries[index],
+                path_entry: path_entries[index],
+                stored: None,
+            })
+            .collect();
+        self.check_words(&choices, problems);
+        for choice in &mut choices {
+            choice.stored = self.stored_subset(choice);
+        }
+        self.check_protection(&choices, problems);
+        self.check_shared_blobs(&choices, problems);
+        self.warn_of_unused_memories(&choices, warnings);
+        choices.into_iter().map(|choice| choice.stored).collect()
+    }
+
+    fn stored_subset(&self, choice: &Choice) -> Option<StoredSubset> {
+        let format = self.formats.value(choice.format_entry).ok()?.copied().unwrap_or_default();
+        let bits = self.link_bits.value(choice.bits_entry).ok()?.copied();
+        let mut path = self.placement.value(choice.path_entry).ok()?.cloned().unwrap_or_default();
+        // What has a width on the link crosses it, where the path does not say: right behind its home memory.
+        if bits.is_some() && !path.contains(&Stop::Link) {
+            path.insert(path.len().min(1), Stop::Link);
+        }
+        let link_bits = bits.unwrap_or(format.bits());
+        (format.least_bits()..=format.bits()).contains(&link_bits).then(|| StoredSubset {
+            subset: choice.subset.clone(),
+            format,
+            link_bits,
+            path,
+        })
+    }
+
+    /// Notes words that the operand cannot have or the link cannot make; each pattern once.
+    fn check_words(&self, choices: &[Choice], problems: &mut Problems) {
+        let mut is_format_noted = vec![false; self.formats.entries.len()];
+        let mut is_bits_noted = vec![false; self.link_bits.entries.len()];
+        for choice in choices {
+            let Ok(format) = self.formats.value(choice.format_entry) else { continue };
+            let format = format.copied().unwrap_or_default();
+            if let Some(index) = choice.format_entry
+                && !is_format_noted[index]
+            {
+                let entry = &self.formats.entries[index];
+                is_format_noted[index] = formats::check_operand(entry, format, &choice.subset, problems);
+            }
+            if let Some(index) = choice.bits_entry
+                && !is_bits_noted[index]
+                && let Some(bits) = self.link_bits.values[index]
+            {
+                let entry = &self.link_bits.entries[index];
+                is_bits_noted[index] =
+                    paths::check_link_bits(entry, bits, format, &choice.subset.name, problems);
+            }
+        }
+    }
+
+    /// Notes memories that protect more bits than the narrowest word in them has.
+    fn check_protection(&self, choices: &[Choice], problems: &mut Problems) {
+        for (index, declared) in self.memories.iter().enumerate() {
+            let Some(memory) = &declared.memory else { continue };
+            let narrowest = choices
+                .iter()
+                .filter_map(|choice| choice.stored.as_ref())
+                .filter_map(|stored| word_bits_at(stored, index).map(|bits| (bits, &stored.subset.name)))
+                .min_by_key(|(bits, _)| *bits);
+            if let Some((bits, subset)) = narrowest
+                && memory.protected_msbs > bits
+            {
+                let message = format!(
+                    "memory `{}` protects {} bits of each word, but a word of `{subset}` has {bits} bits there",
+                    memory.name, memory.protected_msbs
+                );
+                let problem = Problem::new(declared.protected_at, message, format!("expected 0 to {bits}"));
+                problems.push(problem.with_help(format!(
+                    "protect at most {bits} bits, or place `{subset}` in another memory"
+                )));
+            }
+        }
+    }
+
+    /// Notes readers of one blob that want it stored in different ways.
+    fn check_shared_blobs(&self, choices: &[Choice], problems: &mut Problems) {
+        let mut first_readers: BTreeMap<BlobId, &Choice> = BTreeMap::new();
+        for choice in choices {
+            let Some(blob) = choice.subset.blob else { continue };
+            let first = *first_readers.entry(blob).or_insert(choice);
+            let (Some(a), Some(b)) = (&first.stored, &choice.stored) else { continue };
+            let conflict = if a.format != b.format {
+                conflict(&self.formats, "formats", first, choice, |c| c.format_entry)
+            } else if a.link_bits != b.link_bits {
+                conflict(&self.link_bits, "widths on the link", first, choice, |c| c.bits_entry)
+            } else if a.path == b.path {
+                None
+            } else if first.path_entry == choice.path_entry {
+                // Only a width on the link, which leads a path over it, can then make the paths differ.
+                conflict(&self.link_bits, "paths", first, choice, |c| c.bits_entry)
+            } else {
+                conflict(&self.placement, "paths", first, choice, |c| c.path_entry)
+            };
+            problems.0.extend(conflict);
+        }
+    }
+
+    fn warn_of_unused_memories(&self, choices: &[Choice], warnings: &mut Problems) {
+        for (index, declared) in self.memories.iter().enumerate() {
+            let is_used = |choice: &Choice| {
+                choice.stored.as_ref().is_some_and(|stored| stored.path.contains(&Stop::Memory(index)))
+            };
+            if !choices.iter().any(is_used) {
+                let name = &declared.entry.key;
+                let message = format!("memory `{name}` is not used: no data subset is placed in it");
+                warnings.push(
+                    Problem::new(&declared.entry.key_location, message, "not used")
+                        .with_help(format!("name it in a path: [{PLACEMENT}] \"weight_*\" = [{name:?}]")),
+                );
+            }
+        }
+    }
+}
+
+/// The problem of two readers of one blob for which different patterns decide.
+///
+/// `None` only if no pattern decides for either, and then nothing can differ.
+fn conflict<T>(
+    patterns: &Patterns<'_, T>,
+    what: &str,
+    first: &Choice,
+    second: &Choice,
+    entry: impl Fn(&Choice) -> Option<usize>,
+) -> Option<Problem> {
+    let place = |choice: &Choice| entry(choice).map(|index| &patterns.entries[index].key_location);
+    let (a, b) = (&first.subset.name, &second.subset.name);
+    let message = format!("`{a}` and `{b}` are one stored tensor, but have different {what}");
+    let decides = |name: &str| format!("decides for `{name}`");
+    let problem = match (place(first), place(second)) {
+        (Some(one), Some(two)) => Problem::new(two, message, decides(b)).with_related(one, decides(a)),
+        (None, Some(one)) => Problem::new(one, message, decides(b)),
+        (Some(one), None) => Problem::new(one, message, decides(a)),
+        (None, None) => return None,
+    };
+    Some(problem.with_help("several layers read it: give all of them the same"))
+}
+
+/// Width of the word of `stored` in memory `index`; `None` if it does not rest there.
+fn word_bits_at(stored: &StoredSubset, index: usize) -> Option<u32> {
+    let at = stored.path.iter().position(|&stop| stop == Stop::Memory(index))?;
+    let is_behind_link = stored.path[..at].contains(&Stop::Link);
+    Some(if is_behind_link { stored.link_bits } else { stored.format.bits() })
+}
