@@ -1,5 +1,73 @@
 //! Plain validated types of one experiment, and the experiment prepared by one error-free pass.
 
 mod design;
+mod layout;
+mod prepared;
+mod record;
+mod volume;
+mod words;
 
-pub use design::{DatasetSource, Experiment, Link, NetworkSource, Stop, StoredSubset};
+pub use design::{DatasetSource, Experiment, InputFile, Link, NetworkSource, Stop, StoredSubset};
+pub use layout::Site;
+pub use prepared::{PrepareError, Prepared};
+pub use volume::Volume;
+pub use words::Words;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::memory::{Memory, Technology, uniform};
+    use crate::network::{BlobId, LayerId, Operand, Subset};
+    use crate::number::Format;
+
+    fn file(typed: &str) -> InputFile {
+        InputFile { typed: typed.into(), path: typed.into() }
+    }
+
+    pub(crate) fn memory(name: &str, ber: f64, protected_msbs: u32) -> Memory {
+        let technology = Technology::Uniform(uniform::Parameters { ber });
+        Memory { name: name.into(), technology, protected_msbs, lifetime: None }
+    }
+
+    pub(crate) fn stored(words: u64, format: Format, link_bits: u32, path: Vec<Stop>) -> StoredSubset {
+        let subset = Subset {
+            name: "weight_fc".into(),
+            layer: LayerId(0),
+            operand: Operand::Weight,
+            blob: None,
+            words,
+            in_volume: true,
+        };
+        StoredSubset { subset, format, link_bits, path }
+    }
+
+    pub(crate) fn neuron(layer: &str, blob: BlobId, words: u64, path: Vec<Stop>) -> StoredSubset {
+        let mut stored = stored(words, Format::Fp32, 32, path);
+        stored.subset.name = format!("neuron_{layer}");
+        stored.subset.operand = Operand::Neuron;
+        stored.subset.blob = Some(blob);
+        stored
+    }
+
+    pub(crate) fn experiment(subsets: Vec<StoredSubset>, memories: Vec<Memory>) -> Experiment {
+        Experiment {
+            network: NetworkSource { definition: file("a.prototxt"), weights: None },
+            dataset: DatasetSource {
+                kind: crate::dataset::Kind::Mnist,
+                images: file("images"),
+                labels: file("labels"),
+                scale: 1.0,
+                mean: vec![0.0],
+                std: vec![1.0],
+            },
+            subsets,
+            memories,
+            link: Link::default(),
+            trials: 1,
+            seed: 1,
+            images: Some(10),
+            calibration_images: 1000,
+            rpa_floor: 0.97,
+        }
+    }
+}
