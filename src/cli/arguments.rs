@@ -1,0 +1,114 @@
+//! What the user can type.
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Accuracy, data volume and bit flips of CNN accelerators whose memories may err.
+#[derive(Debug, Parser)]
+#[command(name = "approxmem", version, propagate_version = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more on standard error: -v progress of the run, -vv each layer and trial, -vvv everything.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Say nothing on standard error but errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one experiment: accuracy, data volume and bit flips.
+    Run {
+        /// The experiment.
+        config: PathBuf,
+        #[command(flatten)]
+        overrides: Overrides,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Run an experiment at every point of a grid; all points share their faults.
+    Sweep {
+        /// The experiment.
+        config: PathBuf,
+        /// An axis of the grid: KEY=0..8 (inclusive integers), KEY=a..b/n (n points), KEY=1e-8..1e-1*10 (geometric) or
+        /// KEY=[x, y] (list). Repeat it for more axes.
+        #[arg(long, value_name = "KEY=VALUES", required = true)]
+        over: Vec<String>,
+        #[command(flatten)]
+        overrides: Overrides,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show a network's layers, shapes, multiply-accumulates and data subsets with their share of the volume.
+    Inspect {
+        /// The network definition.
+        network: PathBuf,
+        /// Trained weights, to check that they fit the definition and to show their ranges.
+        #[arg(long, value_name = "FILE")]
+        weights: Option<PathBuf>,
+        /// Print JSON alone on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check an experiment without running it: volumes, bits at risk, expected flips, memory, work.
+    Check {
+        /// The experiment.
+        config: PathBuf,
+        #[command(flatten)]
+        overrides: Overrides,
+        /// Print JSON alone on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Keys of the configuration changed on the command line.
+#[derive(Debug, Default, Args)]
+pub struct Overrides {
+    /// Set a key of the configuration, as in --set memories.dram.ber=1e-4; quote names that hold a dot or a slash.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of every random draw (experiment.seed).
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Number of trials (experiment.trials).
+    #[arg(long, value_name = "N")]
+    pub trials: Option<u64>,
+    /// Number of evaluation images (experiment.images).
+    #[arg(long, value_name = "N")]
+    pub images: Option<u64>,
+}
+
+impl Overrides {
+    /// All overrides as the option typed and `key=value`, in the order in which they apply.
+    pub fn assignments(&self) -> Vec<(&'static str, String)> {
+        let set = self.set.iter().map(|assignment| ("--set", assignment.clone()));
+        let named = [
+            ("--seed", "seed", self.seed),
+            ("--trials", "trials", self.trials),
+            ("--images", "images", self.images),
+        ];
+        let named = named
+            .into_iter()
+            .filter_map(|(option, key, value)| Some((option, format!("experiment.{key}={}", value?))));
+        set.chain(named).collect()
+    }
+}
+
+/// Where results go.
+#[derive(Debug, Default, Args)]
+pub struct Output {
+    /// Folder of the result files [default: results/NAME of the configuration; with --json: none].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print the result as JSON alone on standard output.
+    #[arg(long)]
+    pub json: bool,
+    /// Number of threads [default: all]. It changes no result.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}

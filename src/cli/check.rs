@@ -1,0 +1,118 @@
+//! `approxmem check`: a dry run.
+
+use super::arguments::Overrides;
+use super::failure::Failure;
+use super::output;
+use super::progress::Voice;
+use super::session::Session;
+use crate::experiment::{Experiment, Site, Volume};
+use crate::network::Network;
+use crate::report::{grouped, percent, table};
+use serde::Serialize;
+use std::path::Path;
+
+/// What a run would do.
+#[derive(Serialize)]
+struct Forecast {
+    schema_version: u32,
+    volume: Volume,
+    bits_at_risk: u64,
+    flips_expected_per_trial: f64,
+    flips_expected_std: f64,
+    trials: u64,
+    images: u64,
+    forward_passes_images: u64,
+    macs: u128,
+    /// Weights, network inputs and one set of activations per image, in bytes.
+    memory_bytes: u64,
+    sites: Vec<SiteForecast>,
+}
+
+#[derive(Serialize)]
+struct SiteForecast {
+    subset: String,
+    memory: String,
+    bits_at_risk: u64,
+    flips_expected_per_trial: f64,
+}
+
+/// Checks the experiment of `config` and prints what a run of it would do.
+///
+/// # Errors
+/// Exit code 2 with every mistake found.
+pub fn check(config: &Path, overrides: &Overrides, json: bool, voice: Voice) -> Result<(), Failure> {
+    let session = Session::open(config, overrides, voice)?;
+    let experiment = &session.resolved.experiment;
+    let dataset = experiment.dataset.read().map_err(|error| Failure::refused(&error))?;
+    let images = experiment.evaluation_images(dataset.images()).map_err(|error| Failure::refused(&error))?;
+    let forecast = Forecast::of(experiment, &session.network, images as u64);
+    output::print(&if json { output::json(&forecast) } else { forecast.text(config) })
+}
+
+impl Forecast {
+    fn of(experiment: &Experiment, network: &Network, images: u64) -> Self {
+        let sites = experiment.sites(images);
+        let passes = images * experiment.trials;
+        let macs_per_image: u64 = network.layers_with_ids().map(|(id, _)| network.macs(id)).sum();
+        let parameters = network.layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]).flatten();
+        let weight_words: usize = parameters.map(crate::network::Parameter::words).sum();
+        let activation_words: usize = network.blobs.iter().map(|blob| blob.shape.elements()).sum();
+        Self {
+            schema_version: crate::report::SCHEMA_VERSION,
+            volume: Volume::of(experiment),
+            bits_at_risk: sites.iter().map(Site::bits_at_risk).sum(),
+            flips_expected_per_trial: sites.iter().map(Site::expected_flips).sum(),
+            flips_expected_std: sites.iter().map(Site::flip_variance).sum::<f64>().sqrt(),
+            trials: experiment.trials,
+            images,
+            forward_passes_images: passes,
+            macs: u128::from(macs_per_image) * u128::from(passes),
+            memory_bytes: 4 * (2 * weight_words as u64 + activation_words as u64 * images),
+            sites: sites.iter().map(|site| site_forecast(experiment, site)).collect(),
+        }
+    }
+
+    fn text(&self, config: &Path) -> String {
+        let sites = self.sites.iter().map(|site| {
+            vec![
+                site.subset.clone(),
+                site.memory.clone(),
+                grouped(site.bits_at_risk),
+                format!("{:.2}", site.flips_expected_per_trial),
+            ]
+        });
+        let total = vec![
+            "total".to_owned(),
+            String::new(),
+            grouped(self.bits_at_risk),
+            format!("{:.2} ± {:.2}", self.flips_expected_per_trial, self.flips_expected_std),
+        ];
+        let header = ["subset", "memory", "bits_at_risk", "flips_expected_per_trial"];
+        format!(
+            "{}: no mistake found\n\n\
+             data volume: {} words, {} bits in fp32, {} stored, {} moved (reduction {} %)\n\n{}\n\n\
+             {} trials x {} images = {} forward passes of one image, {:.3e} MACs, at most {} MiB of activations and weights\n",
+            config.display(),
+            grouped(self.volume.words),
+            grouped(self.volume.bits_fp32),
+            grouped(self.volume.bits_stored),
+            grouped(self.volume.bits_moved),
+            percent(self.volume.reduction),
+            table(&header, sites.chain([total])),
+            grouped(self.trials),
+            grouped(self.images),
+            grouped(self.forward_passes_images),
+            self.macs as f64,
+            grouped(self.memory_bytes.div_ceil(1 << 20)),
+        )
+    }
+}
+
+fn site_forecast(experiment: &Experiment, site: &Site) -> SiteForecast {
+    SiteForecast {
+        subset: experiment.subsets[site.subset].subset.name.clone(),
+        memory: experiment.memories[site.residency.memory].name.clone(),
+        bits_at_risk: site.bits_at_risk(),
+        flips_expected_per_trial: site.expected_flips(),
+    }
+}

@@ -1,0 +1,193 @@
+//! How a command fails: what is printed on standard error, and the exit code.
+
+use crate::config::{Problem, Problems};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode,
+    ThemeCharacters, ThemeStyles,
+};
+use std::error::Error;
+use std::fmt;
+use std::io::IsTerminal as _;
+
+/// Why a command ended without its result.
+#[derive(Debug)]
+pub struct Failure {
+    exit_code: u8,
+    mistakes: Vec<Mistake>,
+}
+
+impl Failure {
+    /// The configuration, the network or the data set is wrong: exit code 2.
+    pub fn bad_input(mistakes: Vec<Mistake>) -> Self {
+        Self { exit_code: 2, mistakes }
+    }
+
+    /// Bad input told by an error of the library and what caused it.
+    pub fn refused(error: &(dyn Error + 'static)) -> Self {
+        Self::bad_input(vec![Mistake::of(error)])
+    }
+
+    /// The run failed: exit code 1.
+    pub fn run(mistake: Mistake) -> Self {
+        Self { exit_code: 1, mistakes: vec![mistake] }
+    }
+
+    /// A failed run told by an error and what caused it.
+    pub fn broken(error: &(dyn Error + 'static)) -> Self {
+        Self::run(Mistake::of(error))
+    }
+
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        self.exit_code
+    }
+
+    /// Prints every mistake on standard error.
+    pub fn print(&self) {
+        for mistake in &self.mistakes {
+            eprint!("{}", mistake.rendered());
+        }
+        if self.mistakes.len() > 1 {
+            eprintln!("{} mistakes found; nothing was run or written", self.mistakes.len());
+        }
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::bad_input(problems.0.iter().map(Mistake::from).collect())
+    }
+}
+
+/// One thing that is wrong, with the place where it was typed if there is one.
+#[derive(Debug)]
+pub struct Mistake {
+    message: String,
+    severity: Severity,
+    help: Option<String>,
+    source: Option<NamedSource<String>>,
+    labels: Vec<LabeledSpan>,
+    causes: Vec<Mistake>,
+}
+
+impl Mistake {
+    /// A mistake without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            severity: Severity::Error,
+            help: None,
+            source: None,
+            labels: Vec::new(),
+            causes: Vec::new(),
+        }
+    }
+
+    /// The mistake with a piece of advice.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The mistake at a place of a text.
+    #[must_use]
+    pub fn at(mut self, name: &str, text: &str, span: std::ops::Range<usize>, label: &str) -> Self {
+        self.source = Some(NamedSource::new(name, text.to_owned()));
+        self.labels = vec![LabeledSpan::new_with_span(Some(label.to_owned()), span)];
+        self
+    }
+
+    fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        Self::new(message)
+    }
+
+    /// The mistake as a warning: nothing is refused for it.
+    #[must_use]
+    pub fn into_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
+    /// The mistake as standard error shows it: in colour and with line drawing only if that is a terminal.
+    pub fn rendered(&self) -> String {
+        let mut theme = GraphicalTheme { characters: ThemeCharacters::ascii(), styles: ThemeStyles::none() };
+        if std::io::stderr().is_terminal() {
+            theme = GraphicalTheme::unicode();
+        }
+        theme.characters.error = "error:".into();
+        theme.characters.warning = "warning:".into();
+        let mut text = String::new();
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(110);
+        handler.render_report(&mut text, self).expect("writing to a string does not fail");
+        // The renderer indents the whole report; the severity belongs to the start of the line.
+        text.trim_start().to_owned()
+    }
+}
+
+impl From<&Problem> for Mistake {
+    fn from(problem: &Problem) -> Self {
+        let mut mistake = Self::new(problem.message.clone());
+        mistake.help.clone_from(&problem.help);
+        if problem.source.text.is_empty() {
+            mistake.message = format!("{}: {}", problem.source.name, problem.message);
+            return mistake;
+        }
+        mistake =
+            mistake.at(&problem.source.name, &problem.source.text, problem.span.clone(), &problem.label);
+        for related in &problem.related {
+            if related.source == problem.source {
+                mistake
+                    .labels
+                    .push(LabeledSpan::new_with_span(Some(related.label.clone()), related.span.clone()));
+            } else {
+                let cause = Self::new(related.label.clone());
+                mistake.causes.push(cause.at(
+                    &related.source.name,
+                    &related.source.text,
+                    related.span.clone(),
+                    "",
+                ));
+            }
+        }
+        mistake
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Mistake {}
+
+impl Diagnostic for Mistake {
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.labels.iter().cloned()))
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        (!self.causes.is_empty()).then(|| {
+            Box::new(self.causes.iter().map(|cause| cause as &dyn Diagnostic)) as Box<dyn Iterator<Item = _>>
+        })
+    }
+}

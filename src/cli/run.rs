@@ -1,0 +1,79 @@
+//! `approxmem run`: one experiment.
+
+use super::arguments::{Output, Overrides};
+use super::failure::Failure;
+use super::output::{self, Folder};
+use super::progress::Voice;
+use super::session::Session;
+use crate::campaign::{self, Outcome};
+use crate::experiment::{Experiment, Prepared};
+use crate::report::{self, RunResult};
+use std::path::Path;
+
+/// Runs the experiment of `config`, prints its result and writes `result.json`, `trials.csv` and `subsets.csv`.
+///
+/// # Errors
+/// Exit code 2 before anything is run, or Exit code 1.
+pub fn run(config: &Path, overrides: &Overrides, output: &Output, voice: Voice) -> Result<(), Failure> {
+    let session = Session::open(config, overrides, voice)?;
+    let folder = Folder::choose(output.out.as_deref(), output.json, config)?;
+    let experiment = &session.resolved.experiment;
+    let (outcome, result) = in_pool(output.threads, || {
+        let prepared = prepare(session.network, experiment)?;
+        measure(experiment, &prepared, voice)
+    })??;
+    let json = output::json(&result);
+    if let Some(folder) = &folder {
+        folder.write(&[
+            ("result.json", &json),
+            ("trials.csv", &report::trials_csv(&outcome)),
+            ("subsets.csv", &report::subsets_csv(&result.subsets)),
+        ])?;
+    }
+    if output.json {
+        return output::print(&json);
+    }
+    output::print(&report::run_text(&result))?;
+    if let Some(folder) = &folder {
+        output::print(&format!(
+            "results: {}/{{result.json, trials.csv, subsets.csv}}\n",
+            folder.path().display()
+        ))?;
+    }
+    Ok(())
+}
+
+/// The network with the data set and one error-free pass.
+///
+/// # Errors
+/// Exit code 2 if the data set cannot be read or does not fit the network, or the network cannot be computed.
+pub fn prepare(network: crate::network::Network, experiment: &Experiment) -> Result<Prepared, Failure> {
+    Prepared::new(network, experiment).map_err(|error| Failure::refused(&error))
+}
+
+/// All trials of `experiment`, and the figures of its result.
+///
+/// # Errors
+/// Exit code 2 if a word is impossible.
+pub fn measure(
+    experiment: &Experiment,
+    prepared: &Prepared,
+    voice: Voice,
+) -> Result<(Outcome, RunResult), Failure> {
+    let bar = voice.bar(experiment.trials, "trials");
+    let outcome = campaign::run(experiment, prepared, &|done| bar.set_position(done));
+    bar.finish_and_clear();
+    let outcome = outcome.map_err(|error| Failure::refused(&error))?;
+    let result = RunResult::new(experiment, &outcome);
+    Ok((outcome, result))
+}
+
+/// Runs `work` on the number of threads asked for.
+///
+/// # Errors
+/// Exit code 1 if the threads cannot be started.
+pub fn in_pool<T: Send>(threads: Option<u16>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, usize::from));
+    let pool = builder.build().map_err(|error| Failure::broken(&error))?;
+    Ok(pool.install(work))
+}

@@ -1,0 +1,106 @@
+//! Tables as CSV (RFC 4180): one header row, a unit in each column name, `.` as decimal point, empty for undefined.
+
+use super::result::{RunResult, SubsetFigures};
+use super::sweep::SweepResult;
+use crate::campaign::Outcome;
+
+/// `trials.csv`: one row per trial.
+pub fn trials_csv(outcome: &Outcome) -> String {
+    let header = ["trial", "flips", "top1_correct_images", "top1", "rpa", "nan_images", "infinite_images"];
+    let rows = outcome.trials.iter().map(|trial| {
+        vec![
+            trial.index.to_string(),
+            trial.total_flips().to_string(),
+            trial.score.top1_correct.to_string(),
+            trial.score.top1().to_string(),
+            optional(trial.score.rpa(&outcome.baseline)),
+            trial.score.nan_images.to_string(),
+            trial.score.infinite_images.to_string(),
+        ]
+    });
+    write(&header, rows)
+}
+
+/// `subsets.csv`: one row per data subset.
+pub fn subsets_csv(subsets: &[SubsetFigures]) -> String {
+    let header =
+        ["subset", "words", "share", "in_volume", "format", "word_bits", "link_bits", "memory", "path"];
+    let rows = subsets.iter().map(|subset| {
+        vec![
+            subset.name.clone(),
+            subset.words.to_string(),
+            subset.share.to_string(),
+            subset.in_volume.to_string(),
+            subset.format.clone(),
+            subset.bits.to_string(),
+            subset.link_bits.to_string(),
+            subset.memory.clone(),
+            subset.path.join(" > "),
+        ]
+    });
+    write(&header, rows)
+}
+
+/// `sweep.csv`: one row per point of the grid.
+pub fn sweep_csv(sweep: &SweepResult) -> String {
+    let mut header: Vec<&str> = sweep.axes.iter().map(String::as_str).collect();
+    header.extend([
+        "trials",
+        "bits_at_risk",
+        "flips_expected",
+        "flips_mean",
+        "baseline_top1",
+        "quantised_top1",
+        "top1_mean",
+        "top1_std",
+        "rpa_mean",
+        "rpa_std",
+        "rpa_ci95_low",
+        "rpa_ci95_high",
+        "rpa_min",
+        "rpa_max",
+        "volume_bits_stored",
+        "volume_bits_moved",
+        "volume_reduction",
+    ]);
+    let rows =
+        sweep.points.iter().map(|point| point.values.iter().cloned().chain(run_row(&point.result)).collect());
+    write(&header, rows)
+}
+
+fn run_row(run: &RunResult) -> Vec<String> {
+    let approximate = &run.approximate;
+    vec![
+        approximate.trials.to_string(),
+        run.faults.bits_at_risk.to_string(),
+        run.faults.flips_expected.to_string(),
+        run.faults.flips_mean.to_string(),
+        run.baseline.top1.to_string(),
+        run.quantised.top1.to_string(),
+        approximate.top1_mean.to_string(),
+        optional(approximate.top1_std),
+        optional(approximate.rpa_mean),
+        optional(approximate.rpa_std),
+        optional(approximate.rpa_ci95.map(|[low, _]| low)),
+        optional(approximate.rpa_ci95.map(|[_, high]| high)),
+        optional(approximate.rpa_min),
+        optional(approximate.rpa_max),
+        run.volume.bits_stored.to_string(),
+        run.volume.bits_moved.to_string(),
+        run.volume.reduction.to_string(),
+    ]
+}
+
+fn optional(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
+fn write(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let fits = "memory takes every record, and each has the length of the header";
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(header).expect(fits);
+    for row in rows {
+        writer.write_record(row).expect(fits);
+    }
+    String::from_utf8(writer.into_inner().expect(fits)).expect("the fields are UTF-8")
+}

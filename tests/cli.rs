@@ -1,0 +1,295 @@
+//! The binary as a user meets it: results, determinism, and what it says of bad input.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use assert_cmd::Command;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn approxmem(folder: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
+    Command::cargo_bin("approxmem").unwrap().current_dir(folder).args(arguments).assert()
+}
+
+fn lenet5() -> String {
+    format!("{ROOT}/configs/lenet5.toml")
+}
+
+/// The shipped configuration with its paths made absolute and `edits` applied to the text.
+fn config(folder: &TempDir, edits: &[(&str, &str)]) -> PathBuf {
+    let mut text = fs::read_to_string(lenet5()).unwrap().replace("\"../", &format!("\"{ROOT}/"));
+    for (from, to) in edits {
+        assert!(text.contains(from), "the shipped configuration has no `{from}`");
+        text = text.replace(from, to);
+    }
+    let path = folder.path().join("experiment.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn json(folder: &Path, arguments: &[&str]) -> Value {
+    let output = approxmem(folder, arguments).success().get_output().stdout.clone();
+    serde_json::from_slice(&output).expect("standard output is JSON and nothing else")
+}
+
+/// What the command says when it fails with `code`; nothing may have been written.
+fn refused(folder: &TempDir, arguments: &[&str], code: i32) -> String {
+    let before = listing(folder.path());
+    let output = approxmem(folder.path(), arguments).code(code).get_output().clone();
+    assert_eq!(listing(folder.path()), before, "something was written");
+    assert!(output.stdout.is_empty(), "something was printed on standard output");
+    // Lines are wrapped for the terminal; the words are what counts.
+    String::from_utf8(output.stderr)
+        .unwrap()
+        .split_whitespace()
+        .filter(|word| *word != "|")
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn listing(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+#[track_caller]
+fn assert_says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "expected `{part}` in: {text}");
+    }
+}
+
+#[test]
+fn run_gives_every_documented_figure() {
+    let folder = TempDir::new().unwrap();
+    let result = json(folder.path(), &["run", &lenet5(), "--json", "--trials", "3", "--images", "500"]);
+    assert_eq!(result["schema_version"], 1);
+    assert_eq!(result["baseline"]["images"], 500);
+    let correct = result["baseline"]["top1_correct"].as_f64().unwrap();
+    assert_eq!(result["baseline"]["top1"].as_f64().unwrap(), correct / 500.0);
+    assert!(correct > 490.0);
+    assert!(result["quantised"]["top1"].as_f64().unwrap() > 0.98);
+    let approximate = &result["approximate"];
+    assert_eq!(approximate["trials"], 3);
+    for path in ["top1_mean", "top1_std", "rpa_mean"] {
+        assert!(approximate[path].is_f64(), "{path}");
+    }
+    let interval: Vec<f64> =
+        approximate["rpa_ci95"].as_array().unwrap().iter().map(|bound| bound.as_f64().unwrap()).collect();
+    let mean = approximate["rpa_mean"].as_f64().unwrap();
+    assert!(interval[0] <= mean && mean <= interval[1]);
+    // 44,190 weights of 16 bits, 2 of them protected, at 1e-3.
+    assert_eq!(result["faults"]["bits_at_risk"], 44_190 * 14);
+    assert!((result["faults"]["flips_expected"].as_f64().unwrap() - 618.66).abs() < 1e-9);
+    assert!(
+        (result["faults"]["flips_mean"].as_f64().unwrap() - 618.66).abs() < 5.0 * (618.66f64 / 3.0).sqrt()
+    );
+    let volume = &result["volume"];
+    assert_eq!(volume["words"], 46_534);
+    assert_eq!(volume["bits_fp32"], 46_534 * 32);
+    assert_eq!(volume["bits_stored"], 46_534 * 32 - 44_190 * 16);
+    assert_eq!(volume["bits_moved"], volume["bits_stored"]);
+    let reduction = 44_190.0 * 16.0 / (46_534.0 * 32.0);
+    assert!((volume["reduction"].as_f64().unwrap() - reduction).abs() < 1e-12);
+    let subsets = result["subsets"].as_array().unwrap();
+    let share: f64 = subsets.iter().map(|subset| subset["share"].as_f64().unwrap()).sum();
+    assert!((share - 1.0).abs() < 1e-12);
+    let fc1 = subsets.iter().find(|subset| subset["name"] == "weight_fc1").unwrap();
+    assert_eq!((&fc1["words"], &fc1["bits"], &fc1["memory"]), (&30_720.into(), &16.into(), &"dram".into()));
+    assert!(listing(folder.path()).is_empty(), "--json without --out writes no file");
+}
+
+#[test]
+fn one_trial_has_no_interval() {
+    let folder = TempDir::new().unwrap();
+    let result = json(folder.path(), &["run", &lenet5(), "--json", "--trials", "1", "--images", "100"]);
+    assert!(result["approximate"]["rpa_ci95"].is_null() && result["approximate"]["top1_std"].is_null());
+}
+
+#[test]
+fn result_files_are_the_same_bytes_for_any_number_of_threads() {
+    let folder = TempDir::new().unwrap();
+    let neurons = config(&folder, &[("\"weight_*\" = [\"dram\"]", "\"*\" = [\"dram\"]")]);
+    for config in [PathBuf::from(lenet5()), neurons] {
+        let files: Vec<Vec<Vec<u8>>> = ["1", "2", "5"]
+            .iter()
+            .map(|threads| {
+                let out = folder.path().join(threads);
+                let arguments = ["--trials", "3", "--images", "333", "--threads", threads, "--out"];
+                let mut command = vec!["run", config.to_str().unwrap()];
+                command.extend(arguments);
+                command.push(out.to_str().unwrap());
+                approxmem(folder.path(), &command).success();
+                let names = ["result.json", "trials.csv", "subsets.csv"];
+                names.iter().map(|name| fs::read(out.join(name)).unwrap()).collect()
+            })
+            .collect();
+        assert_eq!(files[0], files[1]);
+        assert_eq!(files[0], files[2]);
+        let text = String::from_utf8(files[0][0].clone()).unwrap();
+        assert!(!text.contains(ROOT) && !text.contains(folder.path().to_str().unwrap()), "an absolute path");
+    }
+}
+
+#[test]
+fn a_sweep_shares_its_faults_and_agrees_with_single_runs() {
+    let folder = TempDir::new().unwrap();
+    let common = ["--json", "--trials", "2", "--images", "200"];
+    let arguments = |extra: &[&str]| -> Vec<String> {
+        extra.iter().chain(&common).map(|argument| (*argument).to_owned()).collect()
+    };
+    let run = |extra: &[&str]| {
+        let arguments = arguments(extra);
+        json(folder.path(), &arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let over = "memories.dram.protected_msbs=0..2";
+    let sweep = run(&["sweep", &lenet5(), "--over", over, "--over", "memories.dram.ber=[1e-4, 1e-3]"]);
+    let points = sweep["points"].as_array().unwrap();
+    assert_eq!(points.len(), 6);
+    assert_eq!(sweep["axes"], serde_json::json!(["memories.dram.protected_msbs", "memories.dram.ber"]));
+    let single = run(&[
+        "run",
+        &lenet5(),
+        "--set",
+        "memories.dram.protected_msbs=1",
+        "--set",
+        "memories.dram.ber=1e-3",
+    ]);
+    let at = |point: usize| &points[point]["result"];
+    assert_eq!(at(3), &single, "a point does not depend on the sweep around it");
+    let flips = |point: usize| at(point)["faults"]["flips_mean"].as_f64().unwrap();
+    assert!(flips(0) < flips(1) && flips(5) <= flips(3) && flips(3) <= flips(1), "faults are nested");
+}
+
+#[test]
+fn sweep_writes_one_row_per_point() {
+    let folder = TempDir::new().unwrap();
+    let over = "formats.\"weight_*\".bits=[8, 16]";
+    let arguments = ["sweep", &lenet5(), "--over", over, "--trials", "1", "--images", "100", "--out", "s"];
+    approxmem(folder.path(), &arguments).success();
+    let csv = fs::read_to_string(folder.path().join("s/sweep.csv")).unwrap();
+    let lines: Vec<_> = csv.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[1].starts_with("8,1,") && lines[2].starts_with("16,1,"), "{csv}");
+    assert!(folder.path().join("s/sweep.json").exists());
+}
+
+#[test]
+fn inspect_reproduces_table_2_for_lenet5() {
+    let network = format!("{ROOT}/models/lenet5/lenet5.prototxt");
+    let inspection = json(Path::new(ROOT), &["inspect", &network, "--json"]);
+    assert_eq!(inspection["volume_words"], 46_534);
+    assert_eq!(inspection["subsets"][0]["name"], "weight_fc1");
+    assert_eq!(inspection["macs"], 281_640);
+    let weights = format!("{ROOT}/models/lenet5/lenet5.caffemodel");
+    approxmem(Path::new(ROOT), &["inspect", &network, "--weights", &weights]).success();
+}
+
+#[test]
+fn check_forecasts_without_running() {
+    let folder = TempDir::new().unwrap();
+    let forecast = json(folder.path(), &["check", &lenet5(), "--json"]);
+    assert_eq!(forecast["bits_at_risk"], 44_190 * 14);
+    assert_eq!(forecast["forward_passes_images"], 1_000_000);
+    assert!(listing(folder.path()).is_empty());
+}
+
+#[test]
+fn a_misspelt_key_names_the_nearest() {
+    let folder = TempDir::new().unwrap();
+    let path = config(&folder, &[("protected_msbs", "protected_msb")]);
+    let said = refused(&folder, &["run", path.to_str().unwrap()], 2);
+    assert_says(&said, &["protected_msb", "protected_msbs", "experiment.toml:25:1"]);
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let folder = TempDir::new().unwrap();
+    let edits =
+        [("ber = 1e-3", "ber = 2.0"), ("bits = 16", "bits = \"sixteen\""), ("trials = 100", "trails = 100")];
+    let path = config(&folder, &edits);
+    let said = refused(&folder, &["check", path.to_str().unwrap()], 2);
+    assert_says(&said, &["trails", "trials", "sixteen", "2.0", "3 mistakes"]);
+}
+
+#[test]
+fn a_value_out_of_range_names_the_range() {
+    let folder = TempDir::new().unwrap();
+    let said = refused(&folder, &["run", &lenet5(), "--set", "memories.dram.ber=1.5"], 2);
+    assert_says(&said, &["1.5", "from 0 to 1"]);
+    let said = refused(&folder, &["run", &lenet5(), "--set", "memories.dram.protected_msbs=17"], 2);
+    assert_says(&said, &["17", "16", "weight_"]);
+}
+
+#[test]
+fn patterns_must_match_and_must_not_tie() {
+    let folder = TempDir::new().unwrap();
+    let path = config(&folder, &[("\"weight_*\" = [\"dram\"]", "\"weight_fc9\" = [\"dram\"]")]);
+    assert_says(&refused(&folder, &["run", path.to_str().unwrap()], 2), &["weight_fc9", "no data subset"]);
+    let tie = "\"weight_*\" = { kind = \"fixed\", bits = 16 }\n\"*_fc1\" = \"fp16\"\n\"weight_f*\" = \"fp16\"\n\"*ight_fc1\" = \"fp16\"";
+    let path = config(&folder, &[("\"weight_*\" = { kind = \"fixed\", bits = 16 }", tie)]);
+    assert_says(
+        &refused(&folder, &["run", path.to_str().unwrap()], 2),
+        &["weight_f*", "*ight_fc1", "weight_fc1"],
+    );
+}
+
+#[test]
+fn missing_and_damaged_files_are_named() {
+    let folder = TempDir::new().unwrap();
+    let path = config(&folder, &[("lenet5.caffemodel", "nowhere.caffemodel")]);
+    assert_says(&refused(&folder, &["run", path.to_str().unwrap()], 2), &["nowhere.caffemodel", "weights"]);
+
+    let images = fs::read(format!("{ROOT}/data/mnist/t10k-images-idx3-ubyte.gz")).unwrap();
+    fs::write(folder.path().join("short.gz"), &images[..images.len() / 2]).unwrap();
+    let said = refused(&folder, &["run", &lenet5(), "--set", "dataset.images=short.gz"], 2);
+    assert_says(&said, &["short.gz", "expected 7840000 values"]);
+
+    fs::write(folder.path().join("labels"), [0, 0, 8, 1, 0, 0, 0, 2, 7, 2]).unwrap();
+    let said = refused(&folder, &["run", &lenet5(), "--set", "dataset.labels=labels"], 2);
+    assert_says(&said, &["10000 images", "2 labels"]);
+
+    let said = refused(&folder, &["run", &format!("{}/nothing.toml", folder.path().display())], 2);
+    assert_says(&said, &["nothing.toml"]);
+}
+
+#[test]
+fn networks_that_do_not_fit_are_refused_by_name() {
+    let folder = TempDir::new().unwrap();
+    let prototxt = fs::read_to_string(format!("{ROOT}/models/lenet5/lenet5.prototxt")).unwrap();
+    let write = |from: &str, to: &str| {
+        assert!(prototxt.contains(from));
+        fs::write(folder.path().join("net.prototxt"), prototxt.replacen(from, to, 1)).unwrap();
+    };
+    let run = ["run", &lenet5(), "--set", "network.definition=net.prototxt"].map(str::to_owned);
+    let run: Vec<&str> = run.iter().map(String::as_str).collect();
+    write("\"Convolution\"", "\"Convolutoin\"");
+    assert_says(&refused(&folder, &run, 2), &["Convolutoin", "conv1", "net.prototxt"]);
+    write("num_output: 120", "num_output: 121");
+    assert_says(&refused(&folder, &run, 2), &["fc1", "lenet5.caffemodel", "120"]);
+    write("\"fc1\"", "\"other\"");
+    assert_says(&refused(&folder, &run, 2), &["other"]);
+    fs::write(folder.path().join("bad.caffemodel"), b"\x0a\xff\xff\xff\xff\xff\x0f").unwrap();
+    let said = refused(&folder, &["run", &lenet5(), "--set", "network.weights=bad.caffemodel"], 2);
+    assert_says(&said, &["bad.caffemodel"]);
+}
+
+#[test]
+fn more_images_than_there_are_is_bad_input() {
+    let folder = TempDir::new().unwrap();
+    let said = refused(&folder, &["run", &lenet5(), "--images", "10001"], 2);
+    assert_says(&said, &["10001", "10000"]);
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_written_fails_the_run() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let said =
+        refused(&folder, &["run", &lenet5(), "--trials", "1", "--images", "1", "--out", "file/results"], 1);
+    assert_says(&said, &["file/results", "cannot write"]);
+}
