@@ -5,7 +5,7 @@ use crate::network::{BlobId, LayerId, Network};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most that golden activations may take, in bytes.
-const BUDGET_BYTES: usize = 1 << 30;
+pub const BUDGET_BYTES: usize = 1 << 30;
 
 /// The blobs that layers from `layer` on read and that earlier ones wrote: a pass from `layer` on starts from these.
 pub(super) fn cut(network: &Network, layer: LayerId) -> BTreeSet<BlobId> {

@@ -6,6 +6,7 @@ mod outcome;
 mod runner;
 mod statistics;
 
+pub use golden::BUDGET_BYTES as GOLDEN_BUDGET_BYTES;
 pub use outcome::{Outcome, Score, Trial};
 pub use runner::{Campaign, Error, run};
 pub use statistics::Summary;

@@ -5,11 +5,14 @@ use super::failure::Failure;
 use super::output;
 use super::progress::Voice;
 use super::session::Session;
+use crate::campaign;
 use crate::experiment::{Experiment, Site, Volume};
+use crate::inference::{self, Activations, Engine, NoHook, Start};
 use crate::network::Network;
 use crate::report::{grouped, percent, table};
 use serde::Serialize;
 use std::path::Path;
+use std::time::Instant;
 
 /// What a run would do.
 #[derive(Serialize)]
@@ -23,8 +26,11 @@ struct Forecast {
     images: u64,
     forward_passes_images: u64,
     macs: u128,
-    /// Weights, network inputs and one set of activations per image, in bytes.
+    /// Upper bound: weights as read and as packed, network inputs, golden activations.
     memory_bytes: u64,
+    /// On all threads of this machine, if every image of every trial needs a whole pass; from a pass over a few images.
+    /// Null when the network cannot be computed, or has no weights.
+    time_estimate_s: Option<f64>,
     sites: Vec<SiteForecast>,
 }
 
@@ -44,8 +50,13 @@ pub fn check(config: &Path, overrides: &Overrides, json: bool, voice: Voice) -> 
     let session = Session::open(config, overrides, voice)?;
     let experiment = &session.resolved.experiment;
     let dataset = experiment.dataset.read().map_err(|error| Failure::refused(&error))?;
-    let images = experiment.evaluation_images(dataset.images()).map_err(|error| Failure::refused(&error))?;
-    let forecast = Forecast::of(experiment, &session.network, images as u64);
+    let images = experiment.evaluation_images(&dataset, &session.network);
+    let images = images.map_err(|error| Failure::refused(&error))?;
+    let mut forecast = Forecast::of(experiment, &session.network, images as u64);
+    match seconds_per_image(&session.network) {
+        Ok(seconds) => forecast.time_estimate_s = Some(seconds * forecast.forward_passes_images as f64),
+        Err(error) => voice.say(&format!("note: this experiment cannot be run: {error}")),
+    }
     output::print(&if json { output::json(&forecast) } else { forecast.text(config) })
 }
 
@@ -57,6 +68,8 @@ impl Forecast {
         let parameters = network.layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]).flatten();
         let weight_words: usize = parameters.map(crate::network::Parameter::words).sum();
         let activation_words: usize = network.blobs.iter().map(|blob| blob.shape.elements()).sum();
+        let activation_bytes = 4 * activation_words as u64 * images;
+        let input_bytes = 4 * network.blob(network.input()).shape.elements() as u64 * images;
         Self {
             schema_version: crate::report::SCHEMA_VERSION,
             volume: Volume::of(experiment),
@@ -67,7 +80,10 @@ impl Forecast {
             images,
             forward_passes_images: passes,
             macs: u128::from(macs_per_image) * u128::from(passes),
-            memory_bytes: 4 * (2 * weight_words as u64 + activation_words as u64 * images),
+            memory_bytes: 8 * weight_words as u64
+                + input_bytes
+                + activation_bytes.min(campaign::GOLDEN_BUDGET_BYTES as u64),
+            time_estimate_s: None,
             sites: sites.iter().map(|site| site_forecast(experiment, site)).collect(),
         }
     }
@@ -88,10 +104,16 @@ impl Forecast {
             format!("{:.2} ± {:.2}", self.flips_expected_per_trial, self.flips_expected_std),
         ];
         let header = ["subset", "memory", "bits_at_risk", "flips_expected_per_trial"];
+        let time = match self.time_estimate_s {
+            Some(seconds) if seconds < 10.0 => format!("about {seconds:.1} s"),
+            Some(seconds) => format!("about {} s", grouped(seconds.ceil() as u64)),
+            None => "an unknown time".to_owned(),
+        };
         format!(
             "{}: no mistake found\n\n\
              data volume: {} words, {} bits in fp32, {} stored, {} moved (reduction {} %)\n\n{}\n\n\
-             {} trials x {} images = {} forward passes of one image, {:.3e} MACs, at most {} MiB of activations and weights\n",
+             {} trials x {} images = {} forward passes of one image, {:.3e} MACs,\n\
+             {time} on all threads of this machine, at most {} MiB of activations and weights\n",
             config.display(),
             grouped(self.volume.words),
             grouped(self.volume.bits_fp32),
@@ -106,6 +128,22 @@ impl Forecast {
             grouped(self.memory_bytes.div_ceil(1 << 20)),
         )
     }
+}
+
+/// Seconds for one image on all threads, measured over a few blank ones.
+fn seconds_per_image(network: &Network) -> Result<f64, inference::Error> {
+    let engine = Engine::new(network)?;
+    let weights = engine.pack(network)?;
+    let images = inference::LANES * rayon::current_num_threads();
+    let shape = network.blob(network.input()).shape;
+    let inputs = Activations::from_images(shape, images, &vec![0.0; images * shape.elements()])?;
+    let pass =
+        || engine.forward(&weights, &Start::new(network.input(), &inputs), &[engine.logits()], &NoHook);
+    // The first pass makes the buffers.
+    pass()?;
+    let start = Instant::now();
+    pass()?;
+    Ok(start.elapsed().as_secs_f64() / images as f64)
 }
 
 fn site_forecast(experiment: &Experiment, site: &Site) -> SiteForecast {

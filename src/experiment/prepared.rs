@@ -94,13 +94,7 @@ impl Prepared {
         }
         let engine = Engine::new(&network)?;
         let dataset = source.read()?;
-        let expected = network.blob(network.input()).shape;
-        if dataset.shape != expected {
-            let images = source.images.typed.clone();
-            return Err(PrepareError::ImageShape { images, found: dataset.shape, expected });
-        }
-        let images = experiment.evaluation_images(dataset.images())?;
-        check_labels(&dataset, images, network.blob(engine.logits()).shape.elements())?;
+        let images = experiment.evaluation_images(&dataset, &network)?;
         let weights = engine.pack(&network)?;
         let calibration = experiment.calibration_images.min(dataset.images());
         let inputs_of = |images| {
@@ -163,23 +157,30 @@ impl Prepared {
 }
 
 impl Experiment {
-    /// Number of evaluation images out of `available` ones.
+    /// Number of evaluation images, once `dataset` is known to fit `network`.
     ///
     /// # Errors
-    /// [`PrepareError::Images`] if more are asked for.
-    pub fn evaluation_images(&self, available: usize) -> Result<usize, PrepareError> {
-        match self.images {
-            Some(asked) if asked > available => Err(PrepareError::Images { asked, available }),
-            asked => Ok(asked.unwrap_or(available)),
+    /// [`PrepareError::ImageShape`], [`PrepareError::Images`] or [`PrepareError::Label`] if it does not.
+    pub fn evaluation_images(&self, dataset: &Dataset, network: &Network) -> Result<usize, PrepareError> {
+        let (found, expected) = (dataset.shape, network.blob(network.input()).shape);
+        if found != expected {
+            return Err(PrepareError::ImageShape {
+                images: self.dataset.images.typed.clone(),
+                found,
+                expected,
+            });
         }
-    }
-}
-
-fn check_labels(dataset: &Dataset, images: usize, classes: usize) -> Result<(), PrepareError> {
-    let labels = dataset.labels[..images].iter().enumerate();
-    match labels.into_iter().find(|(_, label)| usize::from(**label) >= classes) {
-        Some((image, &label)) => Err(PrepareError::Label { image, label, classes }),
-        None => Ok(()),
+        let available = dataset.images();
+        let images = self.images.unwrap_or(available);
+        if images > available {
+            return Err(PrepareError::Images { asked: images, available });
+        }
+        let classes = network.blob(network.output()).shape.elements();
+        let mut labels = dataset.labels[..images].iter().enumerate();
+        match labels.find(|(_, label)| usize::from(**label) >= classes) {
+            Some((image, &label)) => Err(PrepareError::Label { image, label, classes }),
+            None => Ok(images),
+        }
     }
 }
 
