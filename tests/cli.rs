@@ -174,7 +174,7 @@ fn sweep_writes_one_row_per_point() {
     let csv = fs::read_to_string(folder.path().join("s/sweep.csv")).unwrap();
     let lines: Vec<_> = csv.lines().collect();
     assert_eq!(lines.len(), 3);
-    assert!(lines[1].starts_with("8,1,") && lines[2].starts_with("16,1,"), "{csv}");
+    assert!(lines[1].starts_with("8,100,1,") && lines[2].starts_with("16,100,1,"), "{csv}");
     assert!(folder.path().join("s/sweep.json").exists());
 }
 
@@ -283,6 +283,57 @@ fn more_images_than_there_are_is_bad_input() {
     let folder = TempDir::new().unwrap();
     let said = refused(&folder, &["run", &lenet5(), "--images", "10001"], 2);
     assert_says(&said, &["10001", "10000"]);
+}
+
+#[test]
+fn axes_must_not_set_the_same_key_nor_span_too_many_points() {
+    let folder = TempDir::new().unwrap();
+    let sweep = |axes: [&str; 2]| {
+        refused(&folder, &["sweep", &lenet5(), "--over", axes[0], "--over", axes[1], "--images", "10"], 2)
+    };
+    assert_says(&sweep(["memories.dram.ber=[0.1, 0.2]", "memories.dram.ber=[0.3]"]), &["the same key"]);
+    let inner = "formats.\"weight_*\".bits=8..9";
+    assert_says(&sweep(["formats.weight_*=[fp16, bf16]", inner]), &["the same key"]);
+    assert_says(
+        &sweep(["experiment.seed=0..9999", "memories.dram.ber=0..1/1000"]),
+        &["10000 x 1000", "10000"],
+    );
+}
+
+#[test]
+fn a_sweep_refuses_a_late_point_before_it_runs_the_first() {
+    let folder = TempDir::new().unwrap();
+    let over = "experiment.images=[10, 20000]";
+    assert_says(
+        &refused(&folder, &["sweep", &lenet5(), "--over", over, "--trials", "1"], 2),
+        &["20000", "10000"],
+    );
+    let over = "experiment.calibration_images=[10, 20000]";
+    let said = refused(&folder, &["sweep", &lenet5(), "--over", over, "--trials", "1"], 2);
+    assert_says(&said, &["calibration_images = 20000"]);
+}
+
+#[test]
+fn check_refuses_what_run_refuses() {
+    let folder = TempDir::new().unwrap();
+    let mut labels = vec![0, 0, 8, 1, 0, 0, 0x27, 0x10];
+    labels.resize(8 + 10_000, 77);
+    fs::write(folder.path().join("labels"), labels).unwrap();
+    for command in ["check", "run"] {
+        let said = refused(&folder, &[command, &lenet5(), "--set", "dataset.labels=labels"], 2);
+        assert_says(&said, &["label 77", "10 classes"]);
+    }
+}
+
+#[test]
+fn results_replace_the_old_ones_together_or_not_at_all() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    fs::create_dir_all(out.join("trials.csv")).unwrap();
+    fs::write(out.join("result.json"), "old").unwrap();
+    let arguments = ["run", &lenet5(), "--trials", "1", "--images", "10", "--out", "out"];
+    assert_says(&refused(&folder, &arguments, 1), &["trials.csv"]);
+    assert_eq!(fs::read_to_string(out.join("result.json")).unwrap(), "old");
 }
 
 #[test]

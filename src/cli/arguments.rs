@@ -1,6 +1,6 @@
 //! What the user can type.
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Accuracy, data volume and bit flips of CNN accelerators whose memories may err.
@@ -10,9 +10,9 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Say more on standard error: -v progress of the run, -vv each layer and trial, -vvv everything.
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
-    pub verbose: u8,
+    /// Say more on standard error: the spans of trials and layers with their times, what was struck, where passes restart.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
     /// Say nothing on standard error but errors.
     #[arg(short, long, global = true)]
     pub quiet: bool,

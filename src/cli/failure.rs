@@ -1,13 +1,13 @@
 //! How a command fails: what is printed on standard error, and the exit code.
 
-use crate::config::{Problem, Problems};
+use crate::config::{Problem, Problems, Related};
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode,
     ThemeCharacters, ThemeStyles,
 };
 use std::error::Error;
-use std::fmt;
-use std::io::IsTerminal as _;
+use std::fmt::{self, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 
 /// Why a command ended without its result.
 #[derive(Debug)]
@@ -44,12 +44,14 @@ impl Failure {
 
     /// Prints every mistake on standard error.
     pub fn print(&self) {
-        for mistake in &self.mistakes {
-            eprint!("{}", mistake.rendered());
-        }
+        let mut text: String = self.mistakes.iter().map(Mistake::rendered).collect();
         if self.mistakes.len() > 1 {
-            eprintln!("{} mistakes found; nothing was run or written", self.mistakes.len());
+            let count = self.mistakes.len();
+            writeln!(text, "{count} mistakes found; nothing was run or written")
+                .expect("writing to a string does not fail");
         }
+        // Nobody to hear it changes nothing: the exit code tells.
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 
@@ -67,7 +69,6 @@ pub struct Mistake {
     help: Option<String>,
     source: Option<NamedSource<String>>,
     labels: Vec<LabeledSpan>,
-    causes: Vec<Mistake>,
 }
 
 impl Mistake {
@@ -79,7 +80,6 @@ impl Mistake {
             help: None,
             source: None,
             labels: Vec::new(),
-            causes: Vec::new(),
         }
     }
 
@@ -141,19 +141,14 @@ impl From<&Problem> for Mistake {
         }
         mistake =
             mistake.at(&problem.source.name, &problem.source.text, problem.span.clone(), &problem.label);
-        for related in &problem.related {
-            if related.source == problem.source {
-                mistake
-                    .labels
-                    .push(LabeledSpan::new_with_span(Some(related.label.clone()), related.span.clone()));
+        for Related { label, source, span } in &problem.related {
+            if *source == problem.source {
+                mistake.labels.push(LabeledSpan::new_with_span(Some(label.clone()), span.clone()));
             } else {
-                let cause = Self::new(related.label.clone());
-                mistake.causes.push(cause.at(
-                    &related.source.name,
-                    &related.source.text,
-                    related.span.clone(),
-                    "",
-                ));
+                let text = source.text.get(span.clone()).unwrap_or_default();
+                let elsewhere = format!("{label} in {}: {text}", source.name);
+                mistake.help =
+                    Some(mistake.help.map_or(elsewhere.clone(), |help| format!("{help}\n{elsewhere}")));
             }
         }
         mistake
@@ -183,11 +178,5 @@ impl Diagnostic for Mistake {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         Some(Box::new(self.labels.iter().cloned()))
-    }
-
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        (!self.causes.is_empty()).then(|| {
-            Box::new(self.causes.iter().map(|cause| cause as &dyn Diagnostic)) as Box<dyn Iterator<Item = _>>
-        })
     }
 }

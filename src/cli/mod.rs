@@ -49,10 +49,8 @@ fn execute(command: Command, voice: Voice) -> Result<(), Failure> {
 fn start_logging(arguments: &Arguments) {
     let level = match (arguments.quiet, arguments.verbose) {
         (true, _) => Level::ERROR,
-        (false, 0) => Level::WARN,
-        (false, 1) => Level::INFO,
-        (false, 2) => Level::DEBUG,
-        (false, _) => Level::TRACE,
+        (false, false) => Level::WARN,
+        (false, true) => Level::INFO,
     };
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)

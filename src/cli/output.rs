@@ -11,15 +11,21 @@ const DEFAULT_PARENT: &str = "results";
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    files: &'static [&'static str],
 }
 
 impl Folder {
     /// The folder asked for, or `results/NAME` of the configuration; `None` when only JSON on standard output is wanted.
-    /// Tried before anything is run: it must be possible to create files there.
+    /// Tried before anything is run: it must be possible to create `files` there.
     ///
     /// # Errors
     /// Exit code 1 if a part of the path is no folder or cannot be written.
-    pub fn choose(asked: Option<&Path>, json: bool, config: &Path) -> Result<Option<Self>, Failure> {
+    pub fn choose(
+        asked: Option<&Path>,
+        json: bool,
+        config: &Path,
+        files: &'static [&'static str],
+    ) -> Result<Option<Self>, Failure> {
         let path = match asked {
             Some(path) => path.to_owned(),
             None if json => return Ok(None),
@@ -30,18 +36,21 @@ impl Folder {
         if let Err(error) = tempfile::tempfile_in(existing) {
             return Err(refused(&path, &error));
         }
-        Ok(Some(Self { path }))
+        if let Some(folder) = files.iter().map(|file| path.join(file)).find(|file| file.is_dir()) {
+            return Err(refused(&folder, &io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Some(Self { path, files }))
     }
 
-    /// Writes each named file whole: under another name first, then renamed.
+    /// Writes each file whole, all under other names first, then renamed; `contents` in the order of the names.
     ///
     /// # Errors
     /// Exit code 1 if the folder or a file cannot be written; files that had not been renamed are removed.
-    pub fn write(&self, files: &[(&str, &str)]) -> Result<(), Failure> {
+    pub fn write(&self, contents: &[&str]) -> Result<(), Failure> {
         let refused = |error: io::Error| refused(&self.path, &error);
         std::fs::create_dir_all(&self.path).map_err(refused)?;
-        let mut complete = Vec::with_capacity(files.len());
-        for (name, content) in files {
+        let mut complete = Vec::with_capacity(contents.len());
+        for (name, content) in self.files.iter().zip(contents) {
             let mut file = tempfile::Builder::new().tempfile_in(&self.path).map_err(refused)?;
             file.write_all(content.as_bytes()).map_err(refused)?;
             readable_by_all(file.as_file()).map_err(refused)?;
@@ -53,9 +62,9 @@ impl Folder {
         Ok(())
     }
 
-    /// Its path, for the user.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Where the results are, for the user.
+    pub fn summary(&self) -> String {
+        format!("results: {}/{{{}}}\n", self.path.display(), self.files.join(", "))
     }
 }
 

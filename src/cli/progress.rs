@@ -1,7 +1,7 @@
 //! What is said on standard error while a command runs.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 /// Speaks on standard error, unless it was told to be quiet.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,8 @@ impl Voice {
     /// Says one line.
     pub fn say(self, line: &str) {
         if !self.quiet {
-            eprintln!("{line}");
+            // Nobody to hear it is no failure.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 

@@ -10,13 +10,19 @@ use crate::experiment::{Experiment, Prepared};
 use crate::report::{self, RunResult};
 use std::path::Path;
 
+/// Names of the result files.
+const FILES: [&str; 3] = ["result.json", "trials.csv", "subsets.csv"];
+
+/// Beyond this many threads starting them costs more than they bring on any machine.
+const MOST_THREADS: usize = 256;
+
 /// Runs the experiment of `config`, prints its result and writes `result.json`, `trials.csv` and `subsets.csv`.
 ///
 /// # Errors
 /// Exit code 2 before anything is run, or Exit code 1.
 pub fn run(config: &Path, overrides: &Overrides, output: &Output, voice: Voice) -> Result<(), Failure> {
     let session = Session::open(config, overrides, voice)?;
-    let folder = Folder::choose(output.out.as_deref(), output.json, config)?;
+    let folder = Folder::choose(output.out.as_deref(), output.json, config, &FILES)?;
     let experiment = &session.resolved.experiment;
     let (outcome, result) = in_pool(output.threads, || {
         let prepared = prepare(session.network, experiment)?;
@@ -24,21 +30,14 @@ pub fn run(config: &Path, overrides: &Overrides, output: &Output, voice: Voice) 
     })??;
     let json = output::json(&result);
     if let Some(folder) = &folder {
-        folder.write(&[
-            ("result.json", &json),
-            ("trials.csv", &report::trials_csv(&outcome)),
-            ("subsets.csv", &report::subsets_csv(&result.subsets)),
-        ])?;
+        folder.write(&[&json, &report::trials_csv(&outcome), &report::subsets_csv(&result.subsets)])?;
     }
     if output.json {
         return output::print(&json);
     }
     output::print(&report::run_text(&result))?;
     if let Some(folder) = &folder {
-        output::print(&format!(
-            "results: {}/{{result.json, trials.csv, subsets.csv}}\n",
-            folder.path().display()
-        ))?;
+        output::print(&folder.summary())?;
     }
     Ok(())
 }
@@ -54,7 +53,7 @@ pub fn prepare(network: crate::network::Network, experiment: &Experiment) -> Res
 /// All trials of `experiment`, and the figures of its result.
 ///
 /// # Errors
-/// Exit code 2 if a word is impossible.
+/// Exit code 1 if a trial cannot be computed.
 pub fn measure(
     experiment: &Experiment,
     prepared: &Prepared,
@@ -63,7 +62,7 @@ pub fn measure(
     let bar = voice.bar(experiment.trials, "trials");
     let outcome = campaign::run(experiment, prepared, &|done| bar.set_position(done));
     bar.finish_and_clear();
-    let outcome = outcome.map_err(|error| Failure::refused(&error))?;
+    let outcome = outcome.map_err(|error| Failure::broken(&error))?;
     let result = RunResult::new(experiment, &outcome);
     Ok((outcome, result))
 }
@@ -73,7 +72,8 @@ pub fn measure(
 /// # Errors
 /// Exit code 1 if the threads cannot be started.
 pub fn in_pool<T: Send>(threads: Option<u16>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
-    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.map_or(0, usize::from));
+    let threads = threads.map_or(0, |threads| usize::from(threads).min(MOST_THREADS));
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
     let pool = builder.build().map_err(|error| Failure::broken(&error))?;
     Ok(pool.install(work))
 }

@@ -1,21 +1,29 @@
 //! `approxmem sweep`: one experiment at every point of a grid.
 
 use super::arguments::{Output, Overrides};
-use super::failure::Failure;
+use super::failure::{Failure, Mistake};
 use super::output::{self, Folder};
 use super::progress::Voice;
 use super::{run, session};
 use crate::config::{Document, axis};
-use crate::experiment::{Experiment, NetworkSource, Prepared};
+use crate::dataset::Dataset;
+use crate::experiment::{DatasetSource, Experiment, NetworkSource, Prepared};
+use crate::inference::Engine;
 use crate::network::Network;
 use crate::report::{self, Point, SweepResult};
 use std::path::Path;
+
+/// Names of the result files.
+const FILES: [&str; 2] = ["sweep.json", "sweep.csv"];
+
+/// Most points of a grid: each is held as an experiment before the first is run.
+const MOST_POINTS: usize = 10_000;
 
 /// Runs the experiment of `config` at every point of the grid that `over` spans, prints one table and writes
 /// `sweep.json` and `sweep.csv`.
 ///
 /// # Errors
-/// Exit code 2 before anything is run if any point is wrong, or Exit code 1.
+/// Exit code 2 before anything is run if any point is wrong, or exit code 1.
 pub fn sweep(
     config: &Path,
     over: &[String],
@@ -25,40 +33,61 @@ pub fn sweep(
 ) -> Result<(), Failure> {
     let document = session::document(config, overrides)?;
     let axes = over.iter().map(|text| axis::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    check_axes(&axes)?;
     let points = grid(&axes);
     let mut plan = Plan::default();
     let silence = Voice::new(true);
-    for (index, values) in points.iter().enumerate() {
+    for (index, point) in points.iter().enumerate() {
         let mut document = document.clone();
-        for (axis, value) in axes.iter().zip(values) {
-            document.assign("--over", &format!("{}={value}", axis.key))?;
+        for (axis, &value) in axes.iter().zip(point) {
+            document.assign("--over", &axis.assignment(value))?;
         }
         // What is doubtful about the configuration is said once, not at every point.
         plan.add(&document, if index == 0 { voice } else { silence })?;
     }
-    let folder = Folder::choose(output.out.as_deref(), output.json, config)?;
+    let folder = Folder::choose(output.out.as_deref(), output.json, config, &FILES)?;
     let keys = axes.iter().map(|axis| axis.key.clone()).collect();
-    let measured = run::in_pool(output.threads, || plan.measure(points, voice))??;
+    let value = |(axis, index): (&axis::Axis, usize)| axis.values[index].clone();
+    let values = points.into_iter().map(|point| axes.iter().zip(point).map(value).collect()).collect();
+    let measured = run::in_pool(output.threads, || plan.measure(values, voice))??;
     let result = SweepResult::new(keys, measured);
     let json = output::json(&result);
     if let Some(folder) = &folder {
-        folder.write(&[("sweep.json", &json), ("sweep.csv", &report::sweep_csv(&result))])?;
+        folder.write(&[&json, &report::sweep_csv(&result)])?;
     }
     if output.json {
         return output::print(&json);
     }
     output::print(&report::sweep_text(&result))?;
     if let Some(folder) = &folder {
-        output::print(&format!("results: {}/{{sweep.json, sweep.csv}}\n", folder.path().display()))?;
+        output::print(&folder.summary())?;
     }
     Ok(())
 }
 
-/// Every combination of the axes' values, the last axis running fastest.
-fn grid(axes: &[axis::Axis]) -> Vec<Vec<String>> {
+/// Refuses axes that set the same key, and grids of too many points.
+fn check_axes(axes: &[axis::Axis]) -> Result<(), Failure> {
+    let mut mistakes = Vec::new();
+    for (index, axis) in axes.iter().enumerate() {
+        if let Some(other) = axes[..index].iter().find(|other| other.overlaps(axis)) {
+            let message = format!("the axes `{}` and `{}` set the same key", other.key, axis.key);
+            mistakes.push(Mistake::new(message).with_help("put all values into one axis"));
+        }
+    }
+    let points = axes.iter().try_fold(1usize, |points, axis| points.checked_mul(axis.values.len()));
+    if points.is_none_or(|points| points > MOST_POINTS) {
+        let lengths: Vec<_> = axes.iter().map(|axis| axis.values.len().to_string()).collect();
+        let message = format!("a grid of {} points, expected at most {MOST_POINTS}", lengths.join(" x "));
+        mistakes.push(Mistake::new(message));
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(Failure::bad_input(mistakes)) }
+}
+
+/// Every combination of the axes' values by index, the last axis running fastest.
+fn grid(axes: &[axis::Axis]) -> Vec<Vec<usize>> {
     axes.iter().fold(vec![Vec::new()], |points, axis| {
         let extended = points.iter().flat_map(|point| {
-            axis.values.iter().map(move |value| point.iter().cloned().chain([value.clone()]).collect())
+            (0..axis.values.len()).map(move |index| point.iter().copied().chain([index]).collect())
         });
         extended.collect()
     })
@@ -70,6 +99,8 @@ struct Plan {
     networks: Vec<(NetworkSource, Network)>,
     /// Index of the network, and the experiment.
     experiments: Vec<(usize, Experiment)>,
+    /// The data set of the point before.
+    dataset: Option<(DatasetSource, Dataset)>,
 }
 
 impl Plan {
@@ -80,11 +111,26 @@ impl Plan {
             (index, document.resolve(&self.networks[index].1)?)
         } else {
             let (network, resolved) = session::resolve(document, voice)?;
+            Engine::new(&network).map_err(|error| Failure::refused(&error))?;
             self.networks.push((source, network));
             (self.networks.len() - 1, resolved)
         };
+        self.check_dataset(index, &resolved.experiment)?;
         self.experiments.push((index, resolved.experiment));
         Ok(())
+    }
+
+    fn check_dataset(&mut self, network: usize, experiment: &Experiment) -> Result<(), Failure> {
+        let known = self.dataset.take().filter(|(source, _)| *source == experiment.dataset);
+        let (source, dataset) = if let Some(known) = known {
+            known
+        } else {
+            let dataset = experiment.dataset.read().map_err(|error| Failure::refused(&error))?;
+            (experiment.dataset.clone(), dataset)
+        };
+        let fits = experiment.evaluation_images(&dataset, &self.networks[network].1);
+        self.dataset = Some((source, dataset));
+        fits.map(drop).map_err(|error| Failure::refused(&error))
     }
 
     /// Measures every point; points in a row that share network, data set and images share one preparation.
@@ -114,7 +160,6 @@ mod tests {
     #[test]
     fn the_last_axis_runs_fastest() {
         let axes = ["a.b=0..1", "c=[x, y, z]"].map(|text| axis::parse(text).unwrap());
-        let points: Vec<String> = grid(&axes).iter().map(|point| point.join("")).collect();
-        assert_eq!(points, ["0x", "0y", "0z", "1x", "1y", "1z"]);
+        assert_eq!(grid(&axes), [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]]);
     }
 }

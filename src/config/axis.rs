@@ -19,11 +19,18 @@ const FORMS: &str =
 pub struct Axis {
     /// Dotted key, as typed.
     pub key: String,
+    /// Names along the key.
+    path: Vec<String>,
     /// Values in order, as text for [`Document::set`](super::Document::set); at least one.
     pub values: Vec<String>,
 }
 
 impl Axis {
+    /// Whether both axes set the same key, or one a part of what the other sets.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.path.starts_with(&other.path) || other.path.starts_with(&self.path)
+    }
+
     /// The override that sets point `index`: `key=value`.
     ///
     /// # Panics
@@ -54,7 +61,8 @@ pub fn parse(text: &str) -> Result<Axis, Problems> {
             .map_err(|message| Problem::new(&place, message, "not the values of an axis").with_help(FORMS))?
     };
     let name_end = assignment.segments.last().map_or(0, |(_, span)| span.end);
-    Ok(Axis { key: text[..name_end].trim().to_owned(), values })
+    let path = assignment.segments.into_iter().map(|(name, _)| name).collect();
+    Ok(Axis { key: text[..name_end].trim().to_owned(), path, values })
 }
 
 /// The items of a TOML list as typed. A list of bare words, which a shell makes by removing quotes, is taken as strings.

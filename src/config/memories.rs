@@ -81,5 +81,7 @@ fn uniform(section: &Section<'_>, problems: &mut Problems) -> Option<Technology>
     section.check_keys(&keys, problems);
     section.require("ber", "the probability that a stored bit is read wrong, 0 to 1", problems);
     let ber = section.number("ber", "a number from 0 to 1", |ber| (0.0..=1.0).contains(&ber), problems)?;
+    // Minus zero is no other rate than zero.
+    let ber = ber + 0.0;
     Some(Technology::Uniform(uniform::Parameters { ber }))
 }

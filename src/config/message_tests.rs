@@ -192,7 +192,7 @@ c.toml:24:13: `experiment.rpa_floor` must be a number from 0 to 1, found the flo
         (
             "trials = 10",
             "seed = 9223372036854775808",
-            "c.toml:21:8: `experiment.seed` must be an integer of at least 0, found the integer 9223372036854775808",
+            "c.toml:21:8: `experiment.seed` must be an integer from 0 to 9223372036854775807, found the integer 9223372036854775808",
         ),
         (
             "[memories.dram]",

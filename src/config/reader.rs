@@ -123,6 +123,9 @@ pub(super) fn integer(
     };
     if value.is_none() {
         let expected = match *range.end() {
+            i64::MAX if matches!(node.value, Value::Integer(value) if value > i64::MAX.into()) => {
+                format!("an integer from {} to {}", range.start(), i64::MAX)
+            }
             i64::MAX => format!("an integer of at least {}", range.start()),
             end => format!("an integer from {} to {end}", range.start()),
         };
@@ -205,7 +208,7 @@ pub(super) fn suggestion<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> 
     nearest(typed, names).filter(|name| {
         let edits = strsim::damerau_levenshtein(typed, name);
         edits <= (typed.chars().count().max(name.chars().count()) / 3).max(1)
-            || (typed.len() >= 3 && name.starts_with(typed))
+            || (typed.len() >= 3 && strsim::jaro_winkler(typed, name) >= 0.85)
     })
 }
 

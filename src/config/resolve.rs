@@ -65,14 +65,14 @@ struct Sampling {
     trials: u64,
     seed: u64,
     images: Option<usize>,
-    calibration_images: usize,
+    calibration_images: Option<usize>,
     rpa_floor: f64,
 }
 
 impl Sampling {
     fn read(root: &Section<'_>, problems: &mut Problems) -> Self {
         let mut sampling =
-            Self { trials: 100, seed: 1, images: None, calibration_images: 1000, rpa_floor: 0.97 };
+            Self { trials: 100, seed: 1, images: None, calibration_images: None, rpa_floor: 0.97 };
         let Some(section) = root.section("experiment", problems) else {
             return sampling;
         };
@@ -84,9 +84,8 @@ impl Sampling {
             sampling.seed = seed as u64;
         }
         sampling.images = section.integer("images", 1..=i64::MAX, problems).map(|images| images as usize);
-        if let Some(images) = section.integer("calibration_images", 1..=i64::MAX, problems) {
-            sampling.calibration_images = images as usize;
-        }
+        let calibration = section.integer("calibration_images", 1..=i64::MAX, problems);
+        sampling.calibration_images = calibration.map(|images| images as usize);
         let is_share = |share: f64| (0.0..=1.0).contains(&share);
         if let Some(floor) = section.number("rpa_floor", "a number from 0 to 1", is_share, problems) {
             sampling.rpa_floor = floor;

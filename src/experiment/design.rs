@@ -96,8 +96,9 @@ pub struct Experiment {
     pub seed: u64,
     /// Number of evaluation images, the first ones of the data set, >= 1; `None`: all of them.
     pub images: Option<usize>,
-    /// Images of the error-free pass from which the ranges of neuron subsets are taken: the first ones, >= 1.
-    pub calibration_images: usize,
+    /// Images of the error-free pass from which the ranges of neuron subsets are taken: the first ones, >= 1; `None`: 1000,
+    /// or all if there are fewer.
+    pub calibration_images: Option<usize>,
     /// Relative prediction accuracy below which a design is not acceptable, 0..=1.
     pub rpa_floor: f64,
 }

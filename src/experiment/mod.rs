@@ -66,7 +66,7 @@ pub(crate) mod tests {
             trials: 1,
             seed: 1,
             images: Some(10),
-            calibration_images: 1000,
+            calibration_images: None,
             rpa_floor: 0.97,
         }
     }

@@ -16,7 +16,7 @@ pub enum PrepareError {
     #[error(transparent)]
     Dataset(#[from] dataset::Error),
     /// The network cannot be computed.
-    #[error("the network cannot be run: {0}")]
+    #[error(transparent)]
     Inference(#[from] inference::Error),
     /// The experiment names no weights.
     #[error("the network has no weights: name a trained file as `weights` in [network]")]
@@ -42,8 +42,10 @@ pub enum PrepareError {
         classes: usize,
     },
     /// More images asked for than there are.
-    #[error("[experiment] asks for {asked} images, the data set has {available}")]
+    #[error("[experiment] asks for {key} = {asked}, the data set has {available} images")]
     Images {
+        /// Key of the configuration.
+        key: &'static str,
         /// Images asked for.
         asked: usize,
         /// Images in the data set.
@@ -73,7 +75,7 @@ pub struct Prepared {
     engine: Engine,
     source: DatasetSource,
     asked_images: Option<usize>,
-    calibration_images: usize,
+    calibration_images: Option<usize>,
     inputs: Activations,
     labels: Vec<u16>,
     neuron_ranges: BTreeMap<BlobId, Range>,
@@ -96,7 +98,7 @@ impl Prepared {
         let dataset = source.read()?;
         let images = experiment.evaluation_images(&dataset, &network)?;
         let weights = engine.pack(&network)?;
-        let calibration = experiment.calibration_images.min(dataset.images());
+        let calibration = experiment.calibration_images(dataset.images())?;
         let inputs_of = |images| {
             let values = dataset.inputs(&source.preprocessing(), images)?;
             Ok::<_, PrepareError>(Activations::from_images(dataset.shape, images, &values)?)
@@ -156,11 +158,27 @@ impl Prepared {
     }
 }
 
+/// Images that give neuron subsets their ranges, unless the experiment says otherwise.
+const DEFAULT_CALIBRATION_IMAGES: usize = 1000;
+
 impl Experiment {
+    /// Number of calibration images out of `available` ones.
+    ///
+    /// # Errors
+    /// [`PrepareError::Images`] if more are asked for.
+    pub fn calibration_images(&self, available: usize) -> Result<usize, PrepareError> {
+        match self.calibration_images {
+            Some(asked) if asked > available => {
+                Err(PrepareError::Images { key: "calibration_images", asked, available })
+            }
+            asked => Ok(asked.unwrap_or(DEFAULT_CALIBRATION_IMAGES.min(available))),
+        }
+    }
+
     /// Number of evaluation images, once `dataset` is known to fit `network`.
     ///
     /// # Errors
-    /// [`PrepareError::ImageShape`], [`PrepareError::Images`] or [`PrepareError::Label`] if it does not.
+    /// [`PrepareError::ImageShape`], [`PrepareError::Images`] (also for the calibration images) or [`PrepareError::Label`] if it does not.
     pub fn evaluation_images(&self, dataset: &Dataset, network: &Network) -> Result<usize, PrepareError> {
         let (found, expected) = (dataset.shape, network.blob(network.input()).shape);
         if found != expected {
@@ -173,8 +191,9 @@ impl Experiment {
         let available = dataset.images();
         let images = self.images.unwrap_or(available);
         if images > available {
-            return Err(PrepareError::Images { asked: images, available });
+            return Err(PrepareError::Images { key: "images", asked: images, available });
         }
+        self.calibration_images(available)?;
         let classes = network.blob(network.output()).shape.elements();
         let mut labels = dataset.labels[..images].iter().enumerate();
         match labels.find(|(_, label)| usize::from(**label) >= classes) {

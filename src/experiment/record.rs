@@ -46,7 +46,7 @@ impl<'e> SubsetRecord<'e> {
 }
 
 impl Serialize for Experiment {
-    /// Keys as in the configuration; `images` is null when all images are evaluated; every data subset is listed, in layer
+    /// Keys as in the configuration; `images` is null when all images are evaluated, `calibration_images` when it is left to the data set; every data subset is listed, in layer
     /// order, with the word and the path that were decided for it.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let subsets: Vec<_> = self.subsets.iter().map(|stored| SubsetRecord::new(self, stored)).collect();

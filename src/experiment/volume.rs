@@ -15,7 +15,7 @@ pub struct Volume {
     pub bits_fp32: u64,
     /// Bits of all words in their home memories.
     pub bits_stored: u64,
-    /// Bits of all words that cross the off-chip link once.
+    /// Bits moved when every word crosses the off-chip link once, at its width there.
     pub bits_moved: u64,
     /// Share of `bits_fp32` that need not be moved: 1 - `bits_moved` / `bits_fp32`.
     pub reduction: f64,

@@ -45,6 +45,7 @@ pub fn subsets_csv(subsets: &[SubsetFigures]) -> String {
 pub fn sweep_csv(sweep: &SweepResult) -> String {
     let mut header: Vec<&str> = sweep.axes.iter().map(String::as_str).collect();
     header.extend([
+        "images",
         "trials",
         "bits_at_risk",
         "flips_expected",
@@ -71,6 +72,7 @@ pub fn sweep_csv(sweep: &SweepResult) -> String {
 fn run_row(run: &RunResult) -> Vec<String> {
     let approximate = &run.approximate;
     vec![
+        run.baseline.images.to_string(),
         approximate.trials.to_string(),
         run.faults.bits_at_risk.to_string(),
         run.faults.flips_expected.to_string(),

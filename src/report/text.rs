@@ -84,7 +84,7 @@ fn accuracy_table(result: &RunResult) -> String {
         accuracy_row("baseline (fp32)", &result.baseline),
         accuracy_row("quantised (no faults)", &result.quantised),
         vec![
-            format!("approximate ({} trials)", grouped(approximate.trials as u64)),
+            format!("approximate (trials: {})", grouped(approximate.trials as u64)),
             percent(approximate.top1_mean),
             optional(approximate.rpa_mean, percent),
             optional(approximate.rpa_std, percent),
@@ -158,7 +158,7 @@ fn volume_table(result: &RunResult) -> String {
     let rows = [
         row("fp32", volume.bits_fp32),
         row("stored in the home memories", volume.bits_stored),
-        row("moved over the link", volume.bits_moved),
+        row("moved, each word over the link once", volume.bits_moved),
     ];
     format!(
         "Data volume for one image: {} words (weights, biases, inputs of conv and fc layers)\n{}\n\
@@ -189,8 +189,11 @@ fn subset_table(result: &RunResult) -> String {
 pub fn sweep_text(result: &SweepResult) -> String {
     let mut header: Vec<&str> = result.axes.iter().map(String::as_str).collect();
     header.extend([
+        "images",
+        "trials",
         "bits_at_risk",
         "flips_mean_per_trial",
+        "baseline_top1_%",
         "quantised_top1_%",
         "top1_mean_%",
         "rpa_mean_%",
@@ -202,8 +205,11 @@ pub fn sweep_text(result: &SweepResult) -> String {
         let mut row: Vec<String> = point.values.clone();
         let run = &point.result;
         row.extend([
+            grouped(run.baseline.images),
+            grouped(run.approximate.trials as u64),
             grouped(run.faults.bits_at_risk),
             mean_count(run.faults.flips_mean),
+            percent(run.baseline.top1),
             percent(run.quantised.top1),
             percent(run.approximate.top1_mean),
             optional(run.approximate.rpa_mean, percent),
@@ -213,12 +219,7 @@ pub fn sweep_text(result: &SweepResult) -> String {
         ]);
         row
     });
-    let baseline = result.points.first().map_or(String::new(), |point| {
-        let baseline = &point.result.baseline;
-        format!("baseline top1 {} % on {} images; ", percent(baseline.top1), grouped(baseline.images))
-    });
-    let trials = result.points.first().map_or(0, |point| point.result.approximate.trials);
-    format!("{baseline}{trials} trials per point\n{}\n", table(&header, rows))
+    format!("{}\n", table(&header, rows))
 }
 
 #[cfg(test)]
