@@ -49,6 +49,8 @@ impl Trial {
 /// Everything that a campaign measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
+    /// Whether predictions were compared with labels; else with the baseline's own predictions.
+    pub labelled: bool,
     /// fp32, nothing approximated.
     pub baseline: Score,
     /// Formats and link applied, no faults.

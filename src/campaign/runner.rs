@@ -37,7 +37,7 @@ pub enum Error {
 /// the threads of the current rayon pool. The outcome does not depend on their number.
 ///
 /// # Errors
-/// [`Error`] for words and paths that cannot be.
+/// [`enum@Error`] for words and paths that cannot be.
 pub fn run(experiment: &Experiment, prepared: &Prepared, progress: &dyn Fn(u64)) -> Result<Outcome, Error> {
     let mut campaign = Campaign::new(experiment, prepared)?;
     let mut trials = Vec::new();
@@ -46,7 +46,8 @@ pub fn run(experiment: &Experiment, prepared: &Prepared, progress: &dyn Fn(u64))
         progress(index + 1);
     }
     let baseline = score(prepared.baseline_logits(), prepared.labels());
-    Ok(Outcome { baseline, quantised: campaign.quantised, sites: campaign.sites, trials })
+    let labelled = prepared.is_labelled();
+    Ok(Outcome { labelled, baseline, quantised: campaign.quantised, sites: campaign.sites, trials })
 }
 
 /// A weight or bias that may err.
@@ -75,7 +76,7 @@ impl<'a> Campaign<'a> {
     /// Stores every word of `experiment` and runs it once without faults.
     ///
     /// # Errors
-    /// [`Error`] for words and paths that cannot be.
+    /// [`enum@Error`] for words and paths that cannot be.
     ///
     /// # Panics
     /// If `prepared` was made for another network.

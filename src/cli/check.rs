@@ -49,7 +49,8 @@ struct SiteForecast {
 pub fn check(config: &Path, overrides: &Overrides, json: bool, voice: Voice) -> Result<(), Failure> {
     let session = Session::open(config, overrides, voice)?;
     let experiment = &session.resolved.experiment;
-    let dataset = experiment.dataset.read().map_err(|error| Failure::refused(&error))?;
+    let input = session.network.blob(session.network.input()).shape;
+    let dataset = experiment.dataset.open(input).map_err(|error| Failure::refused(&error))?;
     let images = experiment.evaluation_images(&dataset, &session.network);
     let images = images.map_err(|error| Failure::refused(&error))?;
     let mut forecast = Forecast::of(experiment, &session.network, images as u64);

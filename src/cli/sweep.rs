@@ -125,7 +125,8 @@ impl Plan {
         let (source, dataset) = if let Some(known) = known {
             known
         } else {
-            let dataset = experiment.dataset.read().map_err(|error| Failure::refused(&error))?;
+            let input = self.networks[network].1.blob(self.networks[network].1.input()).shape;
+            let dataset = experiment.dataset.open(input).map_err(|error| Failure::refused(&error))?;
             (experiment.dataset.clone(), dataset)
         };
         let fits = experiment.evaluation_images(&dataset, &self.networks[network].1);

@@ -203,7 +203,8 @@ pub(super) fn open_regular(path: &Path) -> Result<std::fs::File, String> {
     std::fs::File::open(path).map_err(|error| reason(&error))
 }
 
-fn reason(error: &std::io::Error) -> String {
+/// What the system says, for a message.
+pub(super) fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "it does not exist".into(),
         std::io::ErrorKind::PermissionDenied => "permission denied".into(),

@@ -1,16 +1,11 @@
-//! `[network]` and `[dataset]`: files and how they are read.
+//! Files that the configuration names, and `[network]`, which is nothing else.
 
-use super::document::open_regular;
+use super::document::{open_regular, reason};
 use super::problem::{Problem, Problems};
-use super::reader::{Section, number, text, unexpected};
-use super::tree::{Entry, Value};
-use crate::dataset;
-use crate::experiment::{DatasetSource, InputFile, NetworkSource};
-use crate::network::Network;
-use std::path::PathBuf;
-
-const FINITE: &str = "a finite binary32 number";
-const FINITE_NON_ZERO: &str = "a finite binary32 number other than 0";
+use super::reader::{Section, text, unexpected};
+use super::tree::Node;
+use crate::experiment::{InputFile, NetworkSource};
+use std::path::Path;
 
 /// Reads `[network]`.
 pub(super) fn network(root: &Section<'_>, problems: &mut Problems) -> Option<NetworkSource> {
@@ -29,111 +24,52 @@ pub(super) fn network(root: &Section<'_>, problems: &mut Problems) -> Option<Net
     }
 }
 
-/// Reads `[dataset]`; `network` tells how many channels there are.
-pub(super) fn dataset(
-    root: &Section<'_>,
-    network: Option<&Network>,
-    problems: &mut Problems,
-) -> Option<DatasetSource> {
-    let section = root.required_section(
-        "dataset",
-        "`dataset.kind`, `dataset.images` and `dataset.labels` name the evaluation images",
-        problems,
-    )?;
-    section.check_keys(&["kind", "images", "labels", "scale", "mean", "std"], problems);
-    for (key, purpose) in [
-        ("kind", "the kind of the files: `mnist`"),
-        ("images", "the file that holds the images"),
-        ("labels", "the file that holds the labels"),
-    ] {
-        section.require(key, purpose, problems);
-    }
-    let kind = section.choice("kind", &[("mnist", dataset::Kind::Mnist)], problems);
-    let images = file(&section, "images", problems);
-    let labels = file(&section, "labels", problems);
-    let scale = section.number("scale", FINITE_NON_ZERO, is_finite_non_zero, problems).unwrap_or(1.0) as f32;
-    let channels = network.map(|network| network.blob(network.input()).shape.channels);
-    let mean = per_channel(&section, "mean", FINITE, is_finite, channels, problems);
-    let std = per_channel(&section, "std", FINITE_NON_ZERO, is_finite_non_zero, channels, problems);
-    Some(DatasetSource {
-        kind: kind?,
-        images: images?,
-        labels: labels?,
-        scale,
-        mean: mean.unwrap_or_else(|| vec![0.0]),
-        std: std.unwrap_or_else(|| vec![1.0]),
-    })
-}
-
-/// Whether the binary32 number that will be used is finite.
-fn is_finite(value: f64) -> bool {
-    (value as f32).is_finite()
-}
-
-/// Whether the binary32 number that will be used is finite and not 0.
-fn is_finite_non_zero(value: f64) -> bool {
-    is_finite(value) && value as f32 != 0.0
-}
-
-/// One number, or a list of one number per channel.
-fn per_channel(
-    section: &Section<'_>,
-    key: &str,
-    expected: &str,
-    is_valid: fn(f64) -> bool,
-    channels: Option<usize>,
-    problems: &mut Problems,
-) -> Option<Vec<f32>> {
-    let node = &section.find(key)?.node;
-    let name = section.key(key);
-    let Value::List(items) = &node.value else {
-        let expected = format!("{expected}, or a list of one per channel");
-        return number(&name, node, &expected, is_valid, problems).map(|value| vec![value as f32]);
-    };
-    if items.is_empty() {
-        problems.push(unexpected(&name, node, &format!("{expected}, or a list of one per channel")));
-    } else if let Some(channels) = channels
-        && ![1, channels].contains(&items.len())
-    {
-        let message = format!(
-            "`{name}` lists {} numbers, but the network's input has {}",
-            items.len(),
-            if channels == 1 { "1 channel".into() } else { format!("{channels} channels") }
-        );
-        problems.push(
-            Problem::new(&node.location, message, format!("{} numbers", items.len()))
-                .with_help("give one number, or one per channel"),
-        );
-    }
-    let values = items.iter().map(|item| number(&name, item, expected, is_valid, problems));
-    // Every item is looked at, so that each wrong one is noted.
-    values.collect::<Vec<_>>().into_iter().map(|value| value.map(|value| value as f32)).collect()
-}
-
 /// The regular, readable file that `key` names.
-fn file(section: &Section<'_>, key: &str, problems: &mut Problems) -> Option<InputFile> {
-    let entry = section.find(key)?;
-    let name = section.key(key);
-    let typed = text(&name, &entry.node, "a string: the path of a file", problems)?;
+pub(super) fn file(section: &Section<'_>, key: &str, problems: &mut Problems) -> Option<InputFile> {
+    file_at(&section.key(key), &section.find(key)?.node, problems)
+}
+
+/// The regular, readable file that `node`, the value of `name`, is the path of.
+pub(super) fn file_at(name: &str, node: &Node, problems: &mut Problems) -> Option<InputFile> {
+    let is_readable = |path: &Path| open_regular(path).map(drop);
+    path(name, node, "file", is_readable, problems)
+}
+
+/// The readable folder that `key` names.
+pub(super) fn folder(section: &Section<'_>, key: &str, problems: &mut Problems) -> Option<InputFile> {
+    let is_readable = |path: &Path| match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => Err("it is no folder".into()),
+        Ok(_) => std::fs::read_dir(path).map(drop).map_err(|error| reason(&error)),
+        Err(error) => Err(reason(&error)),
+    };
+    path(&section.key(key), &section.find(key)?.node, "folder", is_readable, problems)
+}
+
+/// The path in `node`, of a thing called `what` for which `check` gives no reason against it. It starts at the folder of
+/// the configuration file or, in an override, at the working directory.
+fn path(
+    name: &str,
+    node: &Node,
+    what: &str,
+    check: impl Fn(&Path) -> Result<(), String>,
+    problems: &mut Problems,
+) -> Option<InputFile> {
+    let typed = text(name, node, &format!("a string: the path of a {what}"), problems)?;
     if typed.is_empty() || typed.contains('\0') {
-        problems.push(unexpected(&name, &entry.node, "the path of a file"));
+        problems.push(unexpected(name, node, &format!("the path of a {what}")));
         return None;
     }
-    let path = resolved(entry, typed);
-    match open_regular(&path) {
-        Ok(_) => Some(InputFile { typed: typed.to_owned(), path }),
+    let directory = &node.location.source.directory;
+    let path = directory.join(typed);
+    match check(&path) {
+        Ok(()) => Some(InputFile { typed: typed.to_owned(), path }),
         Err(reason) => {
-            let message = format!("`{name}`: cannot read the file {}: {reason}", path.display());
-            let problem = Problem::new(&entry.node.location, message, reason);
-            let starts_here = entry.node.location.source.directory.as_os_str().is_empty();
+            let message = format!("`{name}`: cannot read the {what} {}: {reason}", path.display());
+            let problem = Problem::new(&node.location, message, reason);
+            let starts_here = directory.as_os_str().is_empty();
             let start = if starts_here { "working directory" } else { "folder of the configuration file" };
             problems.push(problem.with_help(format!("relative paths start at the {start}")));
             None
         }
     }
-}
-
-/// `typed`, starting at the folder of the configuration file or, in an override, at the working directory.
-fn resolved(entry: &Entry, typed: &str) -> PathBuf {
-    entry.node.location.source.directory.join(typed)
 }

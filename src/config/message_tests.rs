@@ -240,7 +240,7 @@ images = "images.gz"
 "#,
             "",
             "c.toml:4:1: missing key `dataset.kind`
-    help: the kind of the files: `mnist`
+    help: the kind of the files: one of `mnist`, `cifar10`, `images`, `npy`
 c.toml:4:1: missing key `dataset.images`
     help: the file that holds the images",
         ),
@@ -292,7 +292,7 @@ fn files_must_be_there() {
         (
             r#"kind = "mnist""#,
             r#"kind = "minst""#,
-            r#"c.toml:5:8: `dataset.kind` must be `mnist`, found the string "minst"
+            r#"c.toml:5:8: `dataset.kind` must be one of `mnist`, `cifar10`, `images`, `npy`, found the string "minst"
     help: did you mean `mnist`?"#,
         ),
     ]);

@@ -5,6 +5,7 @@
 //! [`axis::Axis`]es to clones of one document and resolves each.
 
 pub mod axis;
+mod dataset;
 mod decimal;
 mod document;
 mod files;
@@ -18,6 +19,8 @@ mod reader;
 mod resolve;
 mod tree;
 
+#[cfg(test)]
+mod dataset_tests;
 #[cfg(test)]
 mod message_tests;
 #[cfg(test)]

@@ -68,18 +68,23 @@ impl<'d> Section<'d> {
     /// Notes every key that is not in `valid`.
     pub fn check_keys(&self, valid: &[&str], problems: &mut Problems) {
         for entry in self.entries().iter().filter(|entry| !valid.contains(&entry.key.as_str())) {
-            let is_top = self.path.is_empty();
-            let message = match &entry.node.value {
-                Value::Table(_) if is_top => format!("unknown table [{}]", quoted(&entry.key)),
-                _ if is_top => format!("unknown key `{}` at the top level", quoted(&entry.key)),
-                _ => format!("unknown key `{}` in [{}]", quoted(&entry.key), self.path),
-            };
-            let what = if is_top { "tables" } else { "keys" };
-            let help = suggestion(&entry.key, valid)
-                .map_or(String::new(), |nearest| format!("did you mean `{nearest}`? "))
-                + &format!("valid {what}: {}", listed(valid));
-            problems.push(Problem::new(&entry.key_location, message, "unknown").with_help(help));
+            problems.push(self.unknown(entry, valid));
         }
+    }
+
+    /// The problem of a key that is not in `valid`.
+    pub fn unknown(&self, entry: &Entry, valid: &[&str]) -> Problem {
+        let is_top = self.path.is_empty();
+        let message = match &entry.node.value {
+            Value::Table(_) if is_top => format!("unknown table [{}]", quoted(&entry.key)),
+            _ if is_top => format!("unknown key `{}` at the top level", quoted(&entry.key)),
+            _ => format!("unknown key `{}` in [{}]", quoted(&entry.key), self.path),
+        };
+        let what = if is_top { "tables" } else { "keys" };
+        let help = suggestion(&entry.key, valid)
+            .map_or(String::new(), |nearest| format!("did you mean `{nearest}`? "))
+            + &format!("valid {what}: {}", listed(valid));
+        Problem::new(&entry.key_location, message, "unknown").with_help(help)
     }
 
     /// The integer `key` in `range`; `None` if it is absent or wrong (noted).

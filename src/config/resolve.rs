@@ -6,7 +6,7 @@ use super::paths::{self, LINK_BITS, LinkTable, PLACEMENT};
 use super::problem::{Problem, Problems};
 use super::reader::Section;
 use super::tree::Entry;
-use super::{files, formats, patterns};
+use super::{dataset, files, formats, patterns};
 use crate::experiment::{DatasetSource, Experiment, NetworkSource, Stop, StoredSubset};
 use crate::memory::Memory;
 use crate::network::{BlobId, Network, Subset};
@@ -157,7 +157,7 @@ impl<'d> Tables<'d> {
         let placement = root.section(PLACEMENT, problems);
         Self {
             network: files::network(root, problems),
-            dataset: files::dataset(root, network, problems),
+            dataset: dataset::dataset(root, network, problems),
             formats: Patterns::read(formats::TABLE, formats_section.map_or(&[], |s| s.entries()), |entry| {
                 formats::format(entry, problems)
             }),

@@ -2,6 +2,7 @@
 
 use super::sample::{Folder, TEXT, network};
 use super::{Document, Resolved, axis};
+use crate::dataset::{Mean, Preprocessing};
 use crate::experiment::{Experiment, Stop, StoredSubset};
 use crate::memory::{Lifetime, Technology, uniform};
 use crate::number::{BinaryPoint, Format, Granularity, Rounding};
@@ -28,8 +29,8 @@ fn the_sample_resolves_as_written() {
     assert_eq!(experiment.network.definition.path, folder.file("net.prototxt"));
     assert_eq!(experiment.network.definition.typed, "net.prototxt");
     assert_eq!(experiment.network.weights.as_ref().unwrap().path, folder.file("net.caffemodel"));
-    assert_eq!((experiment.dataset.scale, experiment.dataset.mean[0]), (0.003_906_25, 0.0));
-    assert_eq!(experiment.dataset.std, [1.0]);
+    let expected = Preprocessing { scale: 0.003_906_25, ..Preprocessing::default() };
+    assert_eq!(experiment.dataset.preprocessing, expected);
     let names: Vec<_> = experiment.subsets.iter().map(|stored| stored.subset.name.as_str()).collect();
     let expected: Vec<_> = network().subsets().into_iter().map(|subset| subset.name).collect();
     assert_eq!(names, expected, "layer order");
@@ -146,7 +147,10 @@ fn overrides_replace_create_and_take_bare_words() {
     assert_eq!(stored(&experiment, "weight_conv1/5x5").format, fixed(9));
     assert_eq!((experiment.rpa_floor, experiment.images), (1.0, Some(5)));
     assert_eq!((experiment.memories[0].protected_msbs, experiment.memories[0].bit_error_rate()), (4, 0.5));
-    assert_eq!((experiment.dataset.mean[0], experiment.seed), (0.5, (1 << 63) - 1));
+    assert_eq!(
+        (experiment.dataset.preprocessing.mean, experiment.seed),
+        (Mean::Numbers(vec![0.5]), (1 << 63) - 1)
+    );
 }
 
 #[test]
@@ -158,7 +162,7 @@ fn paths_start_at_the_file_or_for_overrides_at_the_working_directory() {
     document.set(&format!("dataset.labels={absolute}")).unwrap();
     let experiment = document.resolve(&network()).unwrap().experiment;
     assert_eq!(experiment.network.definition.path.to_str(), Some("Cargo.toml"));
-    assert_eq!(experiment.dataset.images.path, folder.file("images.gz"));
+    assert_eq!(experiment.dataset.files.images().unwrap().path, folder.file("images.gz"));
     let record = serde_json::to_value(&experiment).unwrap();
     assert_eq!(record["network"]["definition"], "Cargo.toml");
     assert_eq!(record["dataset"]["images"], "images.gz");

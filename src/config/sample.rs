@@ -5,6 +5,7 @@ use crate::network::{
     Blob, BlobId, Convolution, Layer, LayerId, LayerKind, Network, Parameter, Pooling, PoolingMethod, Shape,
     Window,
 };
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A valid configuration; line numbers of the message tests refer to it.
@@ -111,6 +112,7 @@ pub(super) fn network() -> Network {
             layer("fc1", inner(10), 2, 3, parameter(&[10, 864]), parameter(&[10])),
             layer("fc2", inner(4), 2, 4, parameter(&[4, 864]), None),
         ],
+        normalisations: BTreeMap::new(),
         notes: Vec::new(),
     }
 }

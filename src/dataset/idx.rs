@@ -1,9 +1,8 @@
 //! The idx file format of MNIST: a magic number, big-endian extents, unsigned bytes.
 
 use super::Error;
-use flate2::read::MultiGzDecoder;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use super::file::{MAX_UNPACKED_BYTES, open_unpacked};
+use std::io::Read;
 use std::path::Path;
 
 /// Content of an idx file of unsigned bytes.
@@ -16,32 +15,12 @@ pub(super) struct Idx {
 
 /// Element type code of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Reads an idx file of unsigned bytes with `rank` extents; gzip is recognised by its first bytes.
 pub(super) fn read(path: &Path, rank: usize) -> Result<Idx, Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
-    let malformed = |problem: String| Error::Malformed { path: path.to_owned(), problem };
-    let mut file = BufReader::new(File::open(path).map_err(failed)?);
-    let mut start = [0; 2];
-    let found = read_up_to(&mut file, &mut start).map_err(failed)?;
-    let stream = start[..found].chain(file);
-    if start == GZIP_MAGIC {
-        parse(MultiGzDecoder::new(stream), rank).map_err(malformed)
-    } else {
-        parse(stream, rank).map_err(malformed)
-    }
-}
-
-fn read_up_to(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut found = 0;
-    while found < buffer.len() {
-        match reader.read(&mut buffer[found..])? {
-            0 => break,
-            count => found += count,
-        }
-    }
-    Ok(found)
+    let malformed =
+        |problem: String| Error::Malformed { path: path.to_owned(), expected: "idx file", problem };
+    parse(open_unpacked(path)?, rank).map_err(malformed)
 }
 
 fn parse(mut reader: impl Read, rank: usize) -> Result<Idx, String> {
@@ -69,6 +48,9 @@ fn parse(mut reader: impl Read, rank: usize) -> Result<Idx, String> {
         .iter()
         .try_fold(1u64, |product, &extent| product.checked_mul(extent as u64))
         .ok_or_else(|| format!("the extents {dims:?} overflow"))?;
+    if expected > MAX_UNPACKED_BYTES {
+        return Err(format!("expected at most {MAX_UNPACKED_BYTES} values, the extents are {dims:?}"));
+    }
     // The vector grows with what is really there, never with what the header promises.
     let mut values = Vec::new();
     let outcome = reader.take(expected.saturating_add(1)).read_to_end(&mut values);

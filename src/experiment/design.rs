@@ -1,5 +1,6 @@
 //! What one experiment asks for, after every check of the configuration.
 
+use crate::dataset;
 use crate::memory::Memory;
 use crate::network::Subset;
 use crate::number::{Format, Rounding};
@@ -30,22 +31,8 @@ pub struct NetworkSource {
     pub weights: Option<InputFile>,
 }
 
-/// Files of the data set and how a stored value becomes a network input: value = (x·scale - mean) / std.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DatasetSource {
-    /// Kind of the files.
-    pub kind: crate::dataset::Kind,
-    /// Images.
-    pub images: InputFile,
-    /// Labels.
-    pub labels: InputFile,
-    /// Factor applied to the stored value first.
-    pub scale: f32,
-    /// Subtracted next: one number, or one per channel.
-    pub mean: Vec<f32>,
-    /// Divisor applied last: one number, or one per channel; never 0.
-    pub std: Vec<f32>,
-}
+/// Files of the data set and how a stored value becomes a network input.
+pub type DatasetSource = dataset::Source<InputFile>;
 
 /// One stop of a data subset on its way from its home memory to the arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ pub use words::Words;
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::dataset::{Files, Preprocessing};
     use crate::memory::{Memory, Technology, uniform};
     use crate::network::{BlobId, LayerId, Operand, Subset};
     use crate::number::Format;
@@ -53,12 +54,9 @@ pub(crate) mod tests {
         Experiment {
             network: NetworkSource { definition: file("a.prototxt"), weights: None },
             dataset: DatasetSource {
-                kind: crate::dataset::Kind::Mnist,
-                images: file("images"),
-                labels: file("labels"),
-                scale: 1.0,
-                mean: vec![0.0],
-                std: vec![1.0],
+                files: Files::Mnist { images: file("images"), labels: file("labels") },
+                crop: None,
+                preprocessing: Preprocessing::default(),
             },
             subsets,
             memories,

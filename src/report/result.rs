@@ -146,6 +146,8 @@ pub struct RunResult {
     pub approxmem_version: &'static str,
     /// The resolved experiment.
     pub experiment: Experiment,
+    /// Whether "right" means the label; else it means the baseline's own prediction, because the data set has no labels.
+    pub labelled: bool,
     /// fp32, nothing approximated.
     pub baseline: Accuracy,
     /// Formats and link applied, no faults.
@@ -170,6 +172,7 @@ impl RunResult {
             schema_version: SCHEMA_VERSION,
             approxmem_version: env!("CARGO_PKG_VERSION"),
             experiment: experiment.clone(),
+            labelled: outcome.labelled,
             baseline: Accuracy::of(&outcome.baseline, &outcome.baseline),
             quantised: Accuracy::of(&outcome.quantised, &outcome.baseline),
             approximate: approximate(experiment, outcome),

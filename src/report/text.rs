@@ -99,7 +99,9 @@ fn accuracy_table(result: &RunResult) -> String {
         Some(false) => format!("mean RPA is BELOW the floor of {} %", percent(approximate.rpa_floor)),
         None => "the baseline predicts no image right: RPA is undefined".to_owned(),
     };
-    format!("Accuracy on {} images\n{}\n{verdict}", grouped(result.baseline.images), table(&header, rows))
+    let measure =
+        if result.labelled { "Accuracy" } else { "No labels: agreement with the baseline's predictions" };
+    format!("{measure} on {} images\n{}\n{verdict}", grouped(result.baseline.images), table(&header, rows))
 }
 
 fn fault_table(result: &RunResult) -> String {
