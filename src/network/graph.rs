@@ -1,6 +1,7 @@
 //! The layer graph in static single assignment form: every blob is written once, in layer order.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Index of a blob in [`Network::blobs`].
@@ -122,7 +123,8 @@ pub struct Pooling {
 /// border, which count as 0: `size`, or `size`² within a channel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalResponse {
-    /// Channels (or rows and columns) summed over, odd.
+    /// Channels (or rows and columns) summed over: the element's own, and as many before as behind it; of an even number
+    /// one more behind.
     pub size: usize,
     /// Scale of the sum of squares.
     pub alpha: f32,
@@ -231,6 +233,30 @@ pub struct Layer {
     pub bias: Option<Parameter>,
 }
 
+/// A batch normalisation that an affine layer computes, for weight files that hold its statistics in place of weight and
+/// bias: with mean m, variance v and factor f, the layer's weight is g / sqrt(v/f + epsilon) and its bias
+/// b - weight·m/f, where the scale g is 1 and the shift b is 0 unless a scale layer is part of the layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalisation {
+    /// Name, in the weight file, of the layer with mean, variance and factor.
+    pub layer: String,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// What the weight file holds under the affine layer's own name.
+    pub scaling: Scaling,
+}
+
+/// The scale layer behind a batch normalisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaling {
+    /// There is none.
+    None,
+    /// It has a scale per channel.
+    Scale,
+    /// It has a scale and a shift per channel.
+    ScaleAndShift,
+}
+
 /// A network for inference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
@@ -240,6 +266,8 @@ pub struct Network {
     pub blobs: Vec<Blob>,
     /// Layers in an order in which each reads only what an earlier one wrote.
     pub layers: Vec<Layer>,
+    /// The affine layers whose weight files hold the statistics of a batch normalisation.
+    pub normalisations: BTreeMap<LayerId, Normalisation>,
     /// What the importer left out and why (data layers, training-only layers), for the user.
     pub notes: Vec<String>,
 }

@@ -3,12 +3,13 @@
 pub mod caffe;
 mod graph;
 mod import;
+pub mod onnx;
 mod spelling;
 mod subset;
 
 pub use graph::{
-    Blob, BlobId, Convolution, Eltwise, Layer, LayerId, LayerKind, LocalResponse, Network, Parameter,
-    Pooling, PoolingMethod, Shape, Window,
+    Blob, BlobId, Convolution, Eltwise, Layer, LayerId, LayerKind, LocalResponse, Network, Normalisation,
+    Parameter, Pooling, PoolingMethod, Scaling, Shape, Window,
 };
 pub use import::{Error, load_weights, read_definition};
 pub use subset::{Operand, Subset};

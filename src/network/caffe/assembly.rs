@@ -3,11 +3,14 @@
 use super::definition::{self, Source};
 use super::error::Error;
 use super::fault::{Fault, Section};
-use super::layers::Role;
+use super::folding;
+use super::layers::{Inputs, Lowered, Role};
 use super::schema::{LayerParameter, NetParameter, NetStateRule, Phase};
 use super::{input, parameters};
-use crate::network::{Blob, BlobId, Layer, LayerId, Network, Parameter, Shape, spelling};
-use std::collections::{HashMap, HashSet};
+use crate::network::{
+    Blob, BlobId, Layer, LayerId, Network, Normalisation, Parameter, Scaling, Shape, spelling,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The graph of the definition `source`, without values of weights and biases.
 pub fn assemble(source: &mut Source) -> Result<Network, Error> {
@@ -30,6 +33,8 @@ enum Binding {
 
 struct Assembly {
     network: Network,
+    /// Images of the definition.
+    batch: i64,
     bindings: HashMap<String, Binding>,
     layer_names: HashSet<String>,
     /// Name of a set of shared parameters, and the layer that has it.
@@ -40,7 +45,14 @@ impl Assembly {
     fn new(net: &NetParameter) -> Self {
         let name = net.name().to_owned();
         Self {
-            network: Network { name, blobs: Vec::new(), layers: Vec::new(), notes: Vec::new() },
+            network: Network {
+                name,
+                blobs: Vec::new(),
+                layers: Vec::new(),
+                normalisations: BTreeMap::new(),
+                notes: Vec::new(),
+            },
+            batch: 1,
             bindings: HashMap::new(),
             layer_names: HashSet::new(),
             shared: HashMap::new(),
@@ -49,13 +61,14 @@ impl Assembly {
 
     /// Inputs in the older form, as fields of the network.
     fn network_inputs(&mut self, net: &NetParameter) -> Result<(), Fault> {
-        for (index, (name, shape)) in input::of_network(net)?.into_iter().enumerate() {
+        for (index, (name, extent)) in input::of_network(net)?.into_iter().enumerate() {
             if self.bindings.contains_key(&name) {
                 let reason = format!("input '{name}' is there twice");
                 return Err(Section::network().conflict_at(("input", index), reason));
             }
             if index == 0 {
-                self.write(&name, shape, None);
+                self.batch = extent.batch;
+                self.write(&name, extent.image, None);
             } else {
                 let owner = format!("input '{name}'");
                 self.network.notes.push(format!("{owner} left out: only the first input is fed"));
@@ -77,12 +90,13 @@ impl Assembly {
         match kind.role {
             Role::Data => self.data(layer),
             Role::Training => self.training(layer),
+            Role::Split => self.split(layer),
             Role::Compute { lower, parameter, in_place } => {
                 self.check_name(layer)?;
                 self.check_sharing(layer)?;
                 let inputs = self.inputs(layer)?;
                 let shapes: Vec<_> = inputs.iter().map(|&blob| self.network.blob(blob).shape).collect();
-                let lowered = lower(layer, &shapes)?;
+                let lowered = lower(layer, &Inputs { shapes: &shapes, batch: self.batch })?;
                 let top = self.top(layer, in_place)?;
                 for ignored in parameters::set(layer).filter(|&set| set != parameter) {
                     let kind = layer.r#type();
@@ -90,20 +104,50 @@ impl Assembly {
                         .notes
                         .push(format!("layer '{name}': {ignored} means nothing to type {kind}"));
                 }
-                let id = LayerId(self.network.layers.len());
-                let output = self.write(&top, lowered.output, Some(id));
-                let empty = |dims| Parameter { dims, values: None };
-                self.network.layers.push(Layer {
-                    name: name.to_owned(),
-                    kind: lowered.kind,
-                    inputs,
-                    output,
-                    weight: lowered.weight.map(empty),
-                    bias: lowered.bias.map(empty),
-                });
+                self.compute(name, lowered, inputs, &top);
                 Ok(())
             }
         }
+    }
+
+    /// Adds a layer that computes.
+    fn compute(&mut self, name: &str, lowered: Lowered, inputs: Vec<BlobId>, top: &str) {
+        let id = LayerId(self.network.layers.len());
+        let output = self.write(top, lowered.output, Some(id));
+        if let Some(epsilon) = lowered.epsilon {
+            let normalisation = Normalisation { layer: name.to_owned(), epsilon, scaling: Scaling::None };
+            self.network.normalisations.insert(id, normalisation);
+        }
+        let empty = |dims| Parameter { dims, values: None };
+        self.network.layers.push(Layer {
+            name: name.to_owned(),
+            kind: lowered.kind,
+            inputs,
+            output,
+            weight: lowered.weight.map(empty),
+            bias: lowered.bias.map(empty),
+        });
+    }
+
+    /// A layer whose outputs are its input under other names: the graph lets a blob have several readers.
+    fn split(&mut self, layer: &LayerParameter) -> Result<(), Fault> {
+        let inputs = self.inputs(layer)?;
+        let shapes: Vec<_> = inputs.iter().map(|&blob| self.network.blob(blob).shape).collect();
+        Inputs { shapes: &shapes, batch: self.batch }.only(layer)?;
+        if layer.top.is_empty() {
+            return Err(Section::layer(layer).missing("top", "the blobs that it writes"));
+        }
+        for (index, top) in layer.top.iter().enumerate() {
+            if self.bindings.contains_key(top) {
+                return Err(written_twice(layer, index));
+            }
+            self.bindings.insert(top.clone(), Binding::Live(inputs[0]));
+        }
+        let (name, read) = (layer.name(), &layer.bottom[0]);
+        self.network
+            .notes
+            .push(format!("layer '{name}' (Split) left out: its blobs are blob '{read}' under other names"));
+        Ok(())
     }
 
     /// Data subsets are called by layer names.
@@ -126,7 +170,8 @@ impl Assembly {
             let Some((_, top)) = tops.next() else {
                 return Err(Section::layer(layer).missing("top", "the blob that it writes"));
             };
-            let shape = input::of_layer(layer)?;
+            let input::Extent { batch, image: shape } = input::of_layer(layer)?;
+            self.batch = batch;
             self.write(top, shape, None);
             let preprocessing = if layer.transform_param.is_some() {
                 ", its transform_param to the data set's preprocessing"
@@ -243,6 +288,7 @@ impl Assembly {
         if self.network.layers.is_empty() {
             return Err(Section::network().missing("layer", "at least one layer that computes"));
         }
+        folding::fold(&mut self.network);
         let output = self.network.output();
         let mut read = vec![false; self.network.blobs.len()];
         for blob in self.network.layers.iter().flat_map(|layer| &layer.inputs) {

@@ -217,7 +217,7 @@ impl fmt::Display for Owner {
 }
 
 /// What is wrong with a weight file.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsProblem {
     /// The bytes are no protobuf message of the expected kind.
@@ -267,7 +267,7 @@ pub enum WeightsProblem {
     BlobShape {
         /// The layer.
         layer: String,
-        /// `weight` or `bias`.
+        /// `weight`, `bias`, or what a batch normalisation has.
         parameter: &'static str,
         /// Extents in the file.
         found: String,
@@ -279,12 +279,24 @@ pub enum WeightsProblem {
     ValueCount {
         /// The layer.
         layer: String,
-        /// `weight` or `bias`.
+        /// `weight`, `bias`, or what a batch normalisation has.
         parameter: &'static str,
         /// Values in the file.
         found: usize,
         /// Elements of the parameter.
         expected: usize,
+    },
+    /// A variance by which nothing can be divided.
+    #[error(
+        "layer '{layer}': found a variance with eps of {found} for channel {channel}, expected a number above 0"
+    )]
+    Variance {
+        /// The batch normalisation.
+        layer: String,
+        /// The channel, counted from 0.
+        channel: usize,
+        /// The variance with epsilon added.
+        found: f64,
     },
     /// The values are stored in a way that is not supported.
     #[error(
@@ -293,7 +305,7 @@ pub enum WeightsProblem {
     ValueType {
         /// The layer.
         layer: String,
-        /// `weight` or `bias`.
+        /// `weight`, `bias`, or what a batch normalisation has.
         parameter: &'static str,
         /// How they are stored.
         found: String,

@@ -4,8 +4,17 @@ use super::fault::{Fault, Section};
 use super::schema::{BlobShape, LayerParameter, NetParameter, TransformationParameter};
 use crate::network::Shape;
 
-/// One image's extent out of `dims`, batch first. `field` names what holds them.
-fn image(dims: &[i64], section: &Section, field: &'static str) -> Result<Shape, Fault> {
+/// The network's input as the definition states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Number of images.
+    pub batch: i64,
+    /// Extent of one image.
+    pub image: Shape,
+}
+
+/// The extent out of `dims`, batch first. `field` names what holds them.
+fn extent(dims: &[i64], section: &Section, field: &'static str) -> Result<Extent, Fault> {
     let shown = || dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
     let image = match *dims {
         [batch, channels, height, width] => [batch, channels, height, width],
@@ -21,11 +30,11 @@ fn image(dims: &[i64], section: &Section, field: &'static str) -> Result<Shape, 
     // An extent that does not fit is far beyond the limit on elements.
     let [_, channels, height, width] = image.map(|dim| usize::try_from(dim).unwrap_or(usize::MAX));
     section.check_elements(field, "its blob", &[channels, height, width])?;
-    Ok(Shape::new(channels, height, width))
+    Ok(Extent { batch: image[0], image: Shape::new(channels, height, width) })
 }
 
 /// Names and extents of the inputs that are fields of the network.
-pub fn of_network(net: &NetParameter) -> Result<Vec<(String, Shape)>, Fault> {
+pub fn of_network(net: &NetParameter) -> Result<Vec<(String, Extent)>, Fault> {
     let section = Section::network();
     let inputs = net.input.len();
     let field = if net.input_dim.is_empty() { "input_shape" } else { "input_dim" };
@@ -56,12 +65,12 @@ pub fn of_network(net: &NetParameter) -> Result<Vec<(String, Shape)>, Fault> {
     net.input
         .iter()
         .zip(extents)
-        .map(|(name, dims)| Ok((name.clone(), image(&dims, &section, field)?)))
+        .map(|(name, dims)| Ok((name.clone(), extent(&dims, &section, field)?)))
         .collect()
 }
 
 /// Extent of the first blob of a data layer.
-pub fn of_layer(layer: &LayerParameter) -> Result<Shape, Fault> {
+pub fn of_layer(layer: &LayerParameter) -> Result<Extent, Fault> {
     if let Some(parameter) = &layer.input_param {
         return of_shapes(&parameter.shape, layer, "input_param");
     }
@@ -69,7 +78,7 @@ pub fn of_layer(layer: &LayerParameter) -> Result<Shape, Fault> {
         let section = Section::parameter(layer, "memory_data_param");
         let dims =
             [Some(1), memory.channels, memory.height, memory.width].map(|dim| i64::from(dim.unwrap_or(0)));
-        return image(&dims, &section, "channels, height, width");
+        return extent(&dims, &section, "channels, height, width");
     }
     if let Some(dummy) = &layer.dummy_data_param {
         if !dummy.shape.is_empty() {
@@ -78,7 +87,7 @@ pub fn of_layer(layer: &LayerParameter) -> Result<Shape, Fault> {
         let section = Section::parameter(layer, "dummy_data_param");
         let first = |dims: &[u32]| i64::from(dims.first().copied().unwrap_or(0));
         let dims = [&dummy.num, &dummy.channels, &dummy.height, &dummy.width].map(|dims| first(dims));
-        return image(&dims, &section, "num, channels, height, width");
+        return extent(&dims, &section, "num, channels, height, width");
     }
     let crop = match layer.transform_param.as_ref().map_or(0, TransformationParameter::crop_size) {
         0 => String::new(),
@@ -93,7 +102,7 @@ pub fn of_layer(layer: &LayerParameter) -> Result<Shape, Fault> {
     ))
 }
 
-fn of_shapes(shapes: &[BlobShape], layer: &LayerParameter, message: &'static str) -> Result<Shape, Fault> {
+fn of_shapes(shapes: &[BlobShape], layer: &LayerParameter, message: &'static str) -> Result<Extent, Fault> {
     let section = Section::parameter(layer, message);
     let Some(first) = shapes.first() else {
         return Err(section.missing("shape", "shape { dim: … }"));
@@ -102,5 +111,5 @@ fn of_shapes(shapes: &[BlobShape], layer: &LayerParameter, message: &'static str
         let expected = format!("one, or one for each of its {} blobs", layer.top.len());
         return Err(section.value("shape", format!("{} shapes", shapes.len()), expected));
     }
-    image(&first.dim, &section, "shape")
+    extent(&first.dim, &section, "shape")
 }

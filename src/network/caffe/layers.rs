@@ -2,9 +2,9 @@
 
 use super::fault::{Fault, Section};
 use super::schema::v1_layer_parameter::LayerType as V1;
-use super::schema::{LayerParameter, ReLuParameter, lrn_parameter::NormRegion};
+use super::schema::{LayerParameter, lrn_parameter::NormRegion};
 use super::schema::{pooling_parameter::PoolMethod, pooling_parameter::RoundMode};
-use super::window;
+use super::{arrangement, elementwise, window};
 use crate::network::{Convolution, LayerKind, LocalResponse, Pooling, PoolingMethod, Shape};
 
 /// What a layer becomes.
@@ -17,16 +17,68 @@ pub struct Lowered {
     pub weight: Option<Vec<usize>>,
     /// Extents of its bias.
     pub bias: Option<Vec<usize>>,
+    /// Of a batch normalisation what is added to the variance.
+    pub epsilon: Option<f32>,
 }
 
 impl Lowered {
-    fn without_parameters(kind: LayerKind, output: Shape) -> Self {
-        Self { kind, output, weight: None, bias: None }
+    pub fn without_parameters(kind: LayerKind, output: Shape) -> Self {
+        Self { kind, output, weight: None, bias: None, epsilon: None }
     }
 }
 
-/// Derives a layer from its definition and the extents of the blobs that it reads.
-type Lowering = fn(&LayerParameter, &[Shape]) -> Result<Lowered, Fault>;
+/// The blobs that a layer reads.
+pub struct Inputs<'a> {
+    /// Extents of one image.
+    pub shapes: &'a [Shape],
+    /// Images of the definition.
+    pub batch: i64,
+}
+
+impl Inputs<'_> {
+    /// The extent of the only blob.
+    pub fn only(&self, layer: &LayerParameter) -> Result<Shape, Fault> {
+        match self.shapes {
+            [_, _, ..] => Err(Section::layer(layer).conflict_at(
+                ("bottom", 1),
+                format!(
+                    "found {} blobs to read, expected one for a layer of type {}",
+                    self.shapes.len(),
+                    layer.r#type()
+                ),
+            )),
+            _ => self.first(layer),
+        }
+    }
+
+    /// The extent of the first of one or more blobs.
+    pub fn first(&self, layer: &LayerParameter) -> Result<Shape, Fault> {
+        self.shapes
+            .first()
+            .copied()
+            .ok_or_else(|| Section::layer(layer).missing("bottom", "the blob that it reads"))
+    }
+
+    /// Refuses the first blob whose extent does not fit.
+    pub fn check_all(
+        &self,
+        layer: &LayerParameter,
+        expected: &str,
+        fits: impl Fn(Shape) -> bool,
+    ) -> Result<(), Fault> {
+        match self.shapes.iter().position(|&shape| !fits(shape)) {
+            None => Ok(()),
+            Some(index) => {
+                let (blob, shape) = (&layer.bottom[index], self.shapes[index]);
+                let reason = format!("reads blob '{blob}' of {shape}, expected {expected}");
+                Err(Section::layer(layer).conflict_at(("bottom", index), reason))
+            }
+        }
+    }
+}
+
+/// Derives a layer from its definition and the blobs that it reads.
+type Lowering = fn(&LayerParameter, &Inputs<'_>) -> Result<Lowered, Fault>;
 
 /// What the importer does with a layer.
 #[derive(Clone, Copy)]
@@ -35,6 +87,8 @@ pub enum Role {
     Data,
     /// Plays no part in inference.
     Training,
+    /// Gives its input further names.
+    Split,
     /// Becomes a layer of the graph.
     Compute {
         /// How.
@@ -64,23 +118,33 @@ const fn training(name: &'static str, v1: Option<V1>) -> Kind {
     Kind { name, v1, role: Role::Training }
 }
 
-const fn compute(name: &'static str, v1: V1, parameter: &'static str, lower: Lowering) -> Kind {
-    Kind { name, v1: Some(v1), role: Role::Compute { lower, parameter, in_place: false } }
+const fn compute(name: &'static str, v1: Option<V1>, parameter: &'static str, lower: Lowering) -> Kind {
+    Kind { name, v1, role: Role::Compute { lower, parameter, in_place: false } }
 }
 
-const fn in_place(name: &'static str, v1: V1, parameter: &'static str, lower: Lowering) -> Kind {
-    Kind { name, v1: Some(v1), role: Role::Compute { lower, parameter, in_place: true } }
+const fn in_place(name: &'static str, v1: Option<V1>, parameter: &'static str, lower: Lowering) -> Kind {
+    Kind { name, v1, role: Role::Compute { lower, parameter, in_place: true } }
 }
 
 /// All supported types. Caffe's other layers compute wrong values when they write in place.
 pub const KINDS: &[Kind] = &[
-    compute("Convolution", V1::Convolution, "convolution_param", convolution),
-    compute("Pooling", V1::Pooling, "pooling_param", pooling),
-    compute("InnerProduct", V1::InnerProduct, "inner_product_param", inner_product),
-    in_place("ReLU", V1::Relu, "relu_param", relu),
-    compute("LRN", V1::Lrn, "lrn_param", local_response),
-    in_place("Softmax", V1::Softmax, "softmax_param", softmax),
-    in_place("Dropout", V1::Dropout, "dropout_param", dropout),
+    compute("Convolution", Some(V1::Convolution), "convolution_param", convolution),
+    compute("Pooling", Some(V1::Pooling), "pooling_param", pooling),
+    compute("InnerProduct", Some(V1::InnerProduct), "inner_product_param", inner_product),
+    in_place("ReLU", Some(V1::Relu), "relu_param", elementwise::relu),
+    compute("LRN", Some(V1::Lrn), "lrn_param", local_response),
+    in_place("BatchNorm", None, "batch_norm_param", elementwise::batch_norm),
+    in_place("Scale", None, "scale_param", elementwise::scale),
+    compute("Concat", Some(V1::Concat), "concat_param", arrangement::concat),
+    compute("Eltwise", Some(V1::Eltwise), "eltwise_param", elementwise::eltwise),
+    in_place("Sigmoid", Some(V1::Sigmoid), "sigmoid_param", elementwise::sigmoid),
+    in_place("TanH", Some(V1::Tanh), "tanh_param", elementwise::tanh),
+    in_place("Clip", None, "clip_param", elementwise::clip),
+    compute("Flatten", Some(V1::Flatten), "flatten_param", arrangement::flatten),
+    compute("Reshape", None, "reshape_param", arrangement::reshape),
+    Kind { name: "Split", v1: Some(V1::Split), role: Role::Split },
+    in_place("Softmax", Some(V1::Softmax), "softmax_param", softmax),
+    in_place("Dropout", Some(V1::Dropout), "dropout_param", elementwise::dropout),
     data("Input", None),
     data("Data", Some(V1::Data)),
     data("DummyData", Some(V1::DummyData)),
@@ -101,21 +165,6 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
 }
 
-fn only(inputs: &[Shape], layer: &LayerParameter) -> Result<Shape, Fault> {
-    match inputs {
-        &[input] => Ok(input),
-        [] => Err(Section::layer(layer).missing("bottom", "the blob that it reads")),
-        _ => Err(Section::layer(layer).conflict_at(
-            ("bottom", 1),
-            format!(
-                "found {} blobs to read, expected one for a layer of type {}",
-                inputs.len(),
-                layer.r#type()
-            ),
-        )),
-    }
-}
-
 /// The number of outputs of `section`, at least 1.
 fn outputs(num_output: Option<u32>, section: &Section) -> Result<usize, Fault> {
     match num_output {
@@ -125,16 +174,16 @@ fn outputs(num_output: Option<u32>, section: &Section) -> Result<usize, Fault> {
     }
 }
 
-fn check_axis(axis: i32, section: &Section) -> Result<(), Fault> {
+pub fn check_axis(axis: i32, section: &Section) -> Result<(), Fault> {
     if axis == 1 { Ok(()) } else { Err(section.value("axis", axis, "1 (the channels)")) }
 }
 
-fn check_finite(field: &'static str, value: f32, section: &Section) -> Result<(), Fault> {
+pub fn check_finite(field: &'static str, value: f32, section: &Section) -> Result<(), Fault> {
     if value.is_finite() { Ok(()) } else { Err(section.value(field, value, "a finite number")) }
 }
 
-fn convolution(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fault> {
-    let input = only(inputs, layer)?;
+fn convolution(layer: &LayerParameter, inputs: &Inputs<'_>) -> Result<Lowered, Fault> {
+    let input = inputs.only(layer)?;
     let section = Section::parameter(layer, "convolution_param");
     let parameter = layer.convolution_param.as_ref().ok_or_else(|| {
         Section::layer(layer).missing("convolution_param", "num_output and kernel_size of the convolution")
@@ -165,11 +214,12 @@ fn convolution(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Faul
         output: Shape::new(outputs, height, width),
         weight: Some(weight),
         bias: parameter.bias_term().then(|| vec![outputs]),
+        epsilon: None,
     })
 }
 
-fn inner_product(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fault> {
-    let input = only(inputs, layer)?;
+fn inner_product(layer: &LayerParameter, inputs: &Inputs<'_>) -> Result<Lowered, Fault> {
+    let input = inputs.only(layer)?;
     let section = Section::parameter(layer, "inner_product_param");
     let parameter = layer
         .inner_product_param
@@ -187,11 +237,12 @@ fn inner_product(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fa
         output: Shape::new(outputs, 1, 1),
         weight: Some(weight),
         bias: parameter.bias_term().then(|| vec![outputs]),
+        epsilon: None,
     })
 }
 
-fn pooling(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fault> {
-    let input = only(inputs, layer)?;
+fn pooling(layer: &LayerParameter, inputs: &Inputs<'_>) -> Result<Lowered, Fault> {
+    let input = inputs.only(layer)?;
     let section = Section::parameter(layer, "pooling_param");
     let parameter = layer
         .pooling_param
@@ -213,15 +264,8 @@ fn pooling(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fault> {
     Ok(Lowered::without_parameters(kind, Shape::new(input.channels, height, width)))
 }
 
-fn relu(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fault> {
-    let input = only(inputs, layer)?;
-    let negative_slope = layer.relu_param.as_ref().map_or(0.0, ReLuParameter::negative_slope);
-    check_finite("negative_slope", negative_slope, &Section::parameter(layer, "relu_param"))?;
-    Ok(Lowered::without_parameters(LayerKind::Relu { negative_slope }, input))
-}
-
-fn local_response(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fault> {
-    let input = only(inputs, layer)?;
+fn local_response(layer: &LayerParameter, inputs: &Inputs<'_>) -> Result<Lowered, Fault> {
+    let input = inputs.only(layer)?;
     let section = Section::parameter(layer, "lrn_param");
     let parameter = layer.lrn_param.unwrap_or_default();
     let size = parameter.local_size();
@@ -248,14 +292,10 @@ fn local_response(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, F
     Ok(Lowered::without_parameters(kind, input))
 }
 
-fn softmax(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fault> {
-    let input = only(inputs, layer)?;
+fn softmax(layer: &LayerParameter, inputs: &Inputs<'_>) -> Result<Lowered, Fault> {
+    let input = inputs.only(layer)?;
     if let Some(parameter) = &layer.softmax_param {
         check_axis(parameter.axis(), &Section::parameter(layer, "softmax_param"))?;
     }
     Ok(Lowered::without_parameters(LayerKind::Softmax, input))
-}
-
-fn dropout(layer: &LayerParameter, inputs: &[Shape]) -> Result<Lowered, Fault> {
-    Ok(Lowered::without_parameters(LayerKind::Dropout, only(inputs, layer)?))
 }

@@ -5,16 +5,24 @@
 //! with a note; anything else that is not supported is refused with its name and place, because a layer or field that is
 //! passed over would give wrong figures silently.
 //!
+//! Batch normalisation, which at inference uses the moving averages, becomes an affine layer; where the only reader of its
+//! output is a scale layer, the two become one affine layer with the name of the scale layer.
+//!
 //! Weight files hold blobs by layer name, in either layer format; extents must be those of the definition.
 
+mod arrangement;
 mod assembly;
+mod blob;
 mod definition;
+mod elementwise;
 mod error;
 mod fault;
 mod file;
+mod folding;
 mod input;
 mod layers;
 mod legacy;
+mod normalisation;
 mod parameters;
 mod schema;
 mod text;
@@ -24,6 +32,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
+pub use blob::{BlobError, read_blob};
 pub use error::{DefinitionError, Error, Owner, Problem, WeightsProblem};
 
 use super::Network;

@@ -6,10 +6,15 @@ use super::schema::LayerParameter;
 pub fn set(layer: &LayerParameter) -> impl Iterator<Item = &'static str> {
     [
         ("accuracy_param", layer.accuracy_param.is_some()),
+        ("batch_norm_param", layer.batch_norm_param.is_some()),
+        ("clip_param", layer.clip_param.is_some()),
+        ("concat_param", layer.concat_param.is_some()),
         ("convolution_param", layer.convolution_param.is_some()),
         ("data_param", layer.data_param.is_some()),
         ("dropout_param", layer.dropout_param.is_some()),
         ("dummy_data_param", layer.dummy_data_param.is_some()),
+        ("eltwise_param", layer.eltwise_param.is_some()),
+        ("flatten_param", layer.flatten_param.is_some()),
         ("hdf5_data_param", layer.hdf5_data_param.is_some()),
         ("hinge_loss_param", layer.hinge_loss_param.is_some()),
         ("image_data_param", layer.image_data_param.is_some()),
@@ -20,7 +25,11 @@ pub fn set(layer: &LayerParameter) -> impl Iterator<Item = &'static str> {
         ("memory_data_param", layer.memory_data_param.is_some()),
         ("pooling_param", layer.pooling_param.is_some()),
         ("relu_param", layer.relu_param.is_some()),
+        ("reshape_param", layer.reshape_param.is_some()),
+        ("scale_param", layer.scale_param.is_some()),
+        ("sigmoid_param", layer.sigmoid_param.is_some()),
         ("softmax_param", layer.softmax_param.is_some()),
+        ("tanh_param", layer.tanh_param.is_some()),
         ("transform_param", layer.transform_param.is_some()),
     ]
     .into_iter()

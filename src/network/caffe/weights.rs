@@ -2,8 +2,9 @@
 
 use super::error::{Error, WeightsProblem};
 use super::file;
+use super::normalisation::Statistics;
 use super::schema::{BlobProto, RawType, WeightFile, WeightFileLayer, WeightFileV1Layer};
-use crate::network::{Layer, Network, Parameter};
+use crate::network::{Layer, Network, Normalisation, Scaling};
 use half::f16;
 use prost::Message;
 use prost::bytes::Bytes;
@@ -31,8 +32,13 @@ pub fn load_bytes(network: &mut Network, bytes: Bytes) -> Result<Vec<String>, We
     }
     let mut stored = stored_layers(bytes)?;
     let mut values = Vec::with_capacity(network.layers.len());
-    for layer in &network.layers {
-        values.push(layer_values(layer, &mut stored)?);
+    for (id, layer) in network.layers_with_ids() {
+        values.push(match network.normalisations.get(&id) {
+            None => layer_values(layer, &mut stored)?,
+            Some(normalisation) => {
+                statistics(layer, normalisation, &mut stored)?.affine(normalisation)?.map(Some)
+            }
+        });
     }
     for (layer, [weight, bias]) in network.layers.iter_mut().zip(values) {
         for (parameter, values) in [(&mut layer.weight, weight), (&mut layer.bias, bias)] {
@@ -93,62 +99,102 @@ fn stored_layers(bytes: Bytes) -> Result<HashMap<String, Stored>, WeightsProblem
 
 /// Takes the values for `layer` out of `stored`.
 fn layer_values(layer: &Layer, stored: &mut HashMap<String, Stored>) -> Result<Values, WeightsProblem> {
-    let wanted = [("weight", &layer.weight), ("bias", &layer.bias)];
-    let wanted: Vec<_> = wanted
+    let mut values: Values = [None, None];
+    let wanted: Vec<_> = [("weight", &layer.weight), ("bias", &layer.bias)]
         .into_iter()
         .enumerate()
-        .filter_map(|(slot, (name, p))| Some((slot, name, p.as_ref()?)))
+        .filter_map(|(slot, (name, parameter))| {
+            Some((slot, Wanted { name, dims: &parameter.as_ref()?.dims }))
+        })
         .collect();
-    let mut values: Values = [None, None];
     if wanted.is_empty() {
         return Ok(values);
     }
+    let (slots, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
+    for (slot, numbers) in slots.into_iter().zip(take(&layer.name, &wanted, stored)?) {
+        values[slot] = Some(numbers.into_single());
+    }
+    Ok(values)
+}
+
+/// Takes what belongs to the batch normalisation in the affine layer `layer` out of `stored`.
+fn statistics(
+    layer: &Layer,
+    normalisation: &Normalisation,
+    stored: &mut HashMap<String, Stored>,
+) -> Result<Statistics, WeightsProblem> {
+    let channels: &[usize] = layer.weight.as_ref().map_or(&[], |weight| &weight.dims);
+    let of = |name, dims| Wanted { name, dims };
+    let wanted = [of("mean", channels), of("variance", channels), of("factor", &[1])];
+    let mut numbers = take(&normalisation.layer, &wanted, stored)?.into_iter().map(Numbers::into_double);
+    let mut next = || numbers.next().unwrap_or_default();
+    let (mean, variance, factor) = (next(), next(), next());
+    let wanted = [of("scale", channels), of("shift", channels)];
+    let wanted = match normalisation.scaling {
+        Scaling::None => &wanted[..0],
+        Scaling::Scale => &wanted[..1],
+        Scaling::ScaleAndShift => &wanted,
+    };
+    let numbers = if wanted.is_empty() { Vec::new() } else { take(&layer.name, wanted, stored)? };
+    let mut numbers = numbers.into_iter().map(Numbers::into_double);
+    Ok(Statistics {
+        mean,
+        variance,
+        factor: factor.first().copied().unwrap_or_default(),
+        scale: numbers.next(),
+        shift: numbers.next(),
+    })
+}
+
+/// A blob that a layer must have.
+struct Wanted<'a> {
+    name: &'static str,
+    dims: &'a [usize],
+}
+
+/// Takes the blobs of layer `name` out of `stored`, as many as are wanted.
+fn take(
+    name: &str,
+    wanted: &[Wanted<'_>],
+    stored: &mut HashMap<String, Stored>,
+) -> Result<Vec<Numbers>, WeightsProblem> {
     let expected = || {
-        let shown = |(_, name, parameter): &(_, &str, &Parameter)| {
-            format!("a {name} of {}", extents(&parameter.dims))
-        };
+        let shown = |wanted: &Wanted<'_>| format!("a {} of {}", wanted.name, extents(wanted.dims));
         wanted.iter().map(shown).collect::<Vec<_>>().join(" and ")
     };
-    let Some(found) = stored.remove(&layer.name) else {
+    let Some(found) = stored.remove(name) else {
         return Err(WeightsProblem::LayerMissing {
-            layer: layer.name.clone(),
+            layer: name.to_owned(),
             expected: expected(),
             present: names(stored),
         });
     };
     if found.blobs.len() != wanted.len() {
         return Err(WeightsProblem::BlobCount {
-            layer: layer.name.clone(),
+            layer: name.to_owned(),
             found: found.blobs.len(),
             expected: format!("{} ({})", wanted.len(), expected()),
         });
     }
-    for (bytes, (slot, name, parameter)) in found.blobs.into_iter().zip(wanted) {
-        values[slot] = Some(parameter_values(bytes, &layer.name, name, parameter)?);
-    }
-    Ok(values)
+    found.blobs.into_iter().zip(wanted).map(|(bytes, wanted)| parameter_values(bytes, name, wanted)).collect()
 }
 
-/// The values in the encoded blob `bytes`, for `parameter` called `name` of `layer`.
-fn parameter_values(
-    bytes: Bytes,
-    layer: &str,
-    name: &'static str,
-    parameter: &Parameter,
-) -> Result<Vec<f32>, WeightsProblem> {
+/// The values in the encoded blob `bytes`, for what is `wanted` of `layer`.
+fn parameter_values(bytes: Bytes, layer: &str, wanted: &Wanted<'_>) -> Result<Numbers, WeightsProblem> {
+    let (name, words) = (wanted.name, wanted.dims.iter().product::<usize>());
     // Room for all values at once: a growing vector would hold the largest blobs twice. The file bounds it.
-    let values = Vec::with_capacity(parameter.words().min(bytes.len() / size_of::<f32>()));
+    let values = Vec::with_capacity(words.min(bytes.len() / size_of::<f32>()));
     let mut blob = BlobProto { data: values, ..BlobProto::default() };
     blob.merge(bytes).map_err(|error| WeightsProblem::Damaged {
         place: format!("the {name} of layer '{layer}'"),
         reason: error.to_string(),
     })?;
-    if !has_shape(&blob, &parameter.dims) {
+    if !has_shape(&blob, wanted.dims) {
         return Err(WeightsProblem::BlobShape {
             layer: layer.to_owned(),
             parameter: name,
             found: stored_extents(&blob),
-            expected: extents(&parameter.dims),
+            expected: extents(wanted.dims),
         });
     }
     let values = blob_values(blob).map_err(|found| WeightsProblem::ValueType {
@@ -156,12 +202,12 @@ fn parameter_values(
         parameter: name,
         found,
     })?;
-    if values.len() != parameter.words() {
+    if values.len() != words {
         return Err(WeightsProblem::ValueCount {
             layer: layer.to_owned(),
             parameter: name,
             found: values.len(),
-            expected: parameter.words(),
+            expected: words,
         });
     }
     Ok(values)
@@ -206,8 +252,46 @@ fn stored_extents(blob: &BlobProto) -> String {
     }
 }
 
-/// The values of `blob` as single-precision numbers; else how they are stored.
-fn blob_values(blob: BlobProto) -> Result<Vec<f32>, String> {
+/// The extents that `blob` gives, in either form.
+pub fn stored_dims(blob: &BlobProto) -> Option<Vec<i64>> {
+    match &blob.shape {
+        Some(shape) => Some(shape.dim.clone()),
+        None => is_legacy(blob).then(|| legacy_dims(blob).to_vec()),
+    }
+}
+
+/// Values in the precision in which they are stored.
+pub enum Numbers {
+    Single(Vec<f32>),
+    Double(Vec<f64>),
+}
+
+impl Numbers {
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Single(values) => values.len(),
+            Self::Double(values) => values.len(),
+        }
+    }
+
+    /// Caffe, too, rounds to the nearest single-precision number.
+    pub fn into_single(self) -> Vec<f32> {
+        match self {
+            Self::Single(values) => values,
+            Self::Double(values) => values.into_iter().map(|value| value as f32).collect(),
+        }
+    }
+
+    fn into_double(self) -> Vec<f64> {
+        match self {
+            Self::Single(values) => values.into_iter().map(f64::from).collect(),
+            Self::Double(values) => values,
+        }
+    }
+}
+
+/// The values of `blob`; else how they are stored.
+pub fn blob_values(blob: BlobProto) -> Result<Numbers, String> {
     let BlobProto { data, double_data, half_data, raw_data, .. } = blob;
     if let Some(raw) = raw_data {
         if !data.is_empty() || !double_data.is_empty() {
@@ -217,23 +301,19 @@ fn blob_values(blob: BlobProto) -> Result<Vec<f32>, String> {
         return raw_values(&raw, kind.map_err(|unknown| format!("raw data of type {}", unknown.0))?);
     }
     match (data.is_empty(), double_data.is_empty(), half_data.is_empty()) {
-        (_, true, true) => Ok(data),
-        // Caffe, too, rounds to the nearest single-precision number.
-        (true, false, true) => Ok(double_data.into_iter().map(|value| value as f32).collect()),
+        (_, true, true) => Ok(Numbers::Single(data)),
+        (true, false, true) => Ok(Numbers::Double(double_data)),
         (true, true, false) => {
             let code = |&code: &u32| u16::try_from(code).map(f16::from_bits).map(f16::to_f32);
-            half_data
-                .iter()
-                .map(code)
-                .collect::<Result<_, _>>()
-                .map_err(|_| "codes wider than 16 bits".to_owned())
+            let values = half_data.iter().map(code).collect::<Result<_, _>>();
+            values.map(Numbers::Single).map_err(|_| "codes wider than 16 bits".to_owned())
         }
         _ => Err("values of several types".to_owned()),
     }
 }
 
-fn raw_values(raw: &[u8], kind: RawType) -> Result<Vec<f32>, String> {
-    fn convert<const N: usize>(raw: &[u8], value: fn([u8; N]) -> f32) -> Result<Vec<f32>, String> {
+fn raw_values(raw: &[u8], kind: RawType) -> Result<Numbers, String> {
+    fn convert<const N: usize, T>(raw: &[u8], value: fn([u8; N]) -> T) -> Result<Vec<T>, String> {
         let (words, rest) = raw.as_chunks::<N>();
         if !rest.is_empty() {
             return Err(format!("{} bytes of raw data, which {N}-byte values do not fill", raw.len()));
@@ -241,9 +321,9 @@ fn raw_values(raw: &[u8], kind: RawType) -> Result<Vec<f32>, String> {
         Ok(words.iter().map(|&word| value(word)).collect())
     }
     match kind {
-        RawType::Double => convert(raw, |word| f64::from_le_bytes(word) as f32),
-        RawType::Float => convert(raw, f32::from_le_bytes),
-        RawType::Float16 => convert(raw, |word| f16::from_le_bytes(word).to_f32()),
+        RawType::Double => convert(raw, f64::from_le_bytes).map(Numbers::Double),
+        RawType::Float => convert(raw, f32::from_le_bytes).map(Numbers::Single),
+        RawType::Float16 => convert(raw, |word| f16::from_le_bytes(word).to_f32()).map(Numbers::Single),
         RawType::Int | RawType::Uint => Err(format!("raw data of type {}", kind.as_str_name())),
     }
 }

@@ -1,7 +1,7 @@
 //! Damaged files: never a panic, never values of the wrong number.
 
 use super::weight_files::small_file;
-use super::{LENET5, SMALL, read};
+use super::{BRANCHES, LENET5, SMALL, read};
 use crate::network::caffe::weights::load_bytes;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -51,8 +51,8 @@ fn flipped_bits_in_a_weight_file_do_no_harm() {
 fn damaged_definitions_do_no_harm() {
     let mut random = Pcg64Mcg::seed_from_u64(2);
     let mut refused = 0;
-    for round in 0..6_000 {
-        let mut text = if round % 2 == 0 { LENET5 } else { SMALL }.as_bytes().to_vec();
+    for round in 0..9_000 {
+        let mut text = [LENET5, SMALL, BRANCHES][round % 3].as_bytes().to_vec();
         for _ in 0..random.random_range(1..4) {
             let at = random.random_range(0..text.len());
             let end = (at + random.random_range(1..20)).min(text.len());
@@ -77,15 +77,18 @@ fn damaged_definitions_do_no_harm() {
         assert!(source.get(span).is_some(), "{text}\n{error}");
         assert!(error.location().is_some());
     }
-    assert!(refused > 3_000, "{refused} refused");
+    assert!(refused > 4_500, "{refused} refused");
 }
 
 #[test]
 fn a_definition_cut_anywhere_does_no_harm() {
-    for length in 0..LENET5.len() {
-        if let Err(error) = read(&LENET5[..length]) {
-            let (source, span) = error.source_span().unwrap();
-            assert!(source.get(span).is_some(), "{length}: {error}");
+    for text in [LENET5, BRANCHES] {
+        assert!(read(text).is_ok());
+        for length in 0..text.len() {
+            if let Err(error) = read(&text[..length]) {
+                let (source, span) = error.source_span().unwrap();
+                assert!(source.get(span).is_some(), "{length}: {error}");
+            }
         }
     }
 }

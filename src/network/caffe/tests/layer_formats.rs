@@ -32,6 +32,31 @@ fn both_formats_give_the_same_network() {
 }
 
 #[test]
+fn both_formats_give_the_same_branches() {
+    let today = read(
+        r#"input: "x" input_dim: [1, 3, 9, 9]
+        layer { name: "split" type: "Split" bottom: "x" top: "a" top: "b" }
+        layer { name: "sigmoid" type: "Sigmoid" bottom: "a" top: "a" sigmoid_param { engine: CAFFE } }
+        layer { name: "tanh" type: "TanH" bottom: "b" top: "b" tanh_param { engine: CUDNN } }
+        layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "sum"
+                eltwise_param { operation: SUM coeff: 1 coeff: -0.5 } }
+        layer { name: "concat" type: "Concat" bottom: "sum" bottom: "b" top: "c" concat_param { concat_dim: 1 } }
+        layer { name: "flat" type: "Flatten" bottom: "c" top: "flat" }"#,
+    );
+    let v1 = read(
+        r#"input: "x" input_dim: [1, 3, 9, 9]
+        layers { name: "split" type: SPLIT bottom: "x" top: "a" top: "b" }
+        layers { name: "sigmoid" type: SIGMOID bottom: "a" top: "a" sigmoid_param { engine: CAFFE } }
+        layers { name: "tanh" type: TANH bottom: "b" top: "b" tanh_param { engine: CUDNN } }
+        layers { name: "sum" type: ELTWISE bottom: "a" bottom: "b" top: "sum"
+                 eltwise_param { operation: SUM coeff: 1 coeff: -0.5 } }
+        layers { name: "concat" type: CONCAT bottom: "sum" bottom: "b" top: "c" concat_param { concat_dim: 1 } }
+        layers { name: "flat" type: FLATTEN bottom: "c" top: "flat" }"#,
+    );
+    assert_eq!(today.unwrap(), v1.unwrap());
+}
+
+#[test]
 fn v1_data_and_loss_layers_are_left_out() {
     let network = read(
         r#"layers { name: "d" type: MEMORY_DATA top: "d" top: "label"

@@ -1,8 +1,11 @@
 //! Definitions and weight files, small ones written here and real ones from the test data.
 
+mod branches;
 mod damage;
 mod definitions;
 mod layer_formats;
+mod models;
+mod normalisations;
 mod published;
 mod refusals;
 mod weight_files;
@@ -40,6 +43,22 @@ layer { name: "conv" type: "Convolution" bottom: "x" top: "y"
         convolution_param { num_output: 2 kernel_size: 2 group: 2 } }
 layer { name: "relu" type: "ReLU" bottom: "y" top: "y" }
 layer { name: "fc" type: "InnerProduct" bottom: "y" top: "z" inner_product_param { num_output: 1 } }
+"#;
+
+/// Branches, normalisation, arrangement.
+const BRANCHES: &str = r#"
+input: "x" input_shape { dim: 2 dim: 3 dim: 8 dim: 8 }
+layer { name: "split" type: "Split" bottom: "x" top: "a" top: "b" }
+layer { name: "conv" type: "Convolution" bottom: "a" top: "c" convolution_param { num_output: 3 kernel_size: 1 } }
+layer { name: "bn" type: "BatchNorm" bottom: "c" top: "c" batch_norm_param { eps: 1e-3 } }
+layer { name: "scale" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true } }
+layer { name: "sum" type: "Eltwise" bottom: "b" bottom: "c" top: "s" eltwise_param { operation: SUM coeff: [1, 2] } }
+layer { name: "clip" type: "Clip" bottom: "s" top: "s" clip_param { min: 0 max: 6 } }
+layer { name: "cat" type: "Concat" bottom: "s" bottom: "c" top: "cat" concat_param { axis: 1 } }
+layer { name: "norm" type: "LRN" bottom: "cat" top: "norm" lrn_param { local_size: 3 } }
+layer { name: "shape" type: "Reshape" bottom: "norm" top: "r" reshape_param { shape { dim: [0, 6, -1, 4] } } }
+layer { name: "flat" type: "Flatten" bottom: "r" top: "f" flatten_param { axis: 1 } }
+layer { name: "sigmoid" type: "Sigmoid" bottom: "f" top: "f" }
 "#;
 
 fn read(text: &str) -> Result<Network, Error> {

@@ -1,6 +1,7 @@
 //! Networks that others published.
 
-use crate::network::{LayerKind, Network, Operand, load_weights, read_definition};
+use super::output;
+use crate::network::{Layer, LayerKind, Network, Operand, Parameter, Shape, load_weights, read_definition};
 use std::path::PathBuf;
 
 fn model(path: &str) -> PathBuf {
@@ -116,16 +117,21 @@ fn cifar10_full_loads_with_its_v1_weights() {
 
 #[test]
 #[ignore = "needs APPROXMEM_TEST_DATA"]
-fn networks_with_layers_that_are_not_supported_are_refused_by_name() {
-    for (path, layer) in [
-        ("squeezenet_v1.1/deploy.prototxt", "fire2/concat"),
-        ("bvlc_googlenet/deploy.prototxt", "inception_3a/output"),
+fn networks_with_branches_load_with_their_weights() {
+    for (folder, caffemodel, layers, parameters) in [
+        ("squeezenet_v1.1", "squeezenet_v1.1.caffemodel", 66, 1_235_496),
+        ("bvlc_googlenet", "bvlc_googlenet.caffemodel", 142, 6_998_552),
     ] {
-        let error = read_definition(&model(path)).unwrap_err();
-        let expected = format!("layer '{layer}' is of type 'Concat', which is not supported");
-        assert!(error.detail().starts_with(&expected), "{error}");
-        let (text, span) = error.source_span().unwrap();
-        assert_eq!(&text[span], "\"Concat\"");
+        let mut network = definition(&format!("{folder}/deploy.prototxt"));
+        let notes = load_weights(&mut network, &model(&format!("{folder}/{caffemodel}"))).unwrap();
+        assert_eq!(notes, Vec::<String>::new(), "{folder}");
+        assert_eq!(network.layers.len(), layers, "{folder}");
+        // The published numbers of parameters.
+        let words =
+            |layer: &Layer| [&layer.weight, &layer.bias].into_iter().flatten().map(Parameter::words).sum();
+        let found: usize = network.layers.iter().map::<usize, _>(words).sum();
+        assert_eq!(found, parameters, "{folder}");
+        assert_eq!(output(&network), Shape::new(1000, 1, 1));
     }
 }
 

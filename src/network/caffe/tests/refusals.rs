@@ -69,10 +69,15 @@ fn fields_that_are_not_known() {
 #[test]
 fn layer_types_that_are_not_supported() {
     refused_layer(
-        "type: 'Concat'",
-        "'Concat'",
-        "layer 'l' is of type 'Concat', which is not supported; supported are",
+        "type: 'Power'",
+        "'Power'",
+        "layer 'l' is of type 'Power', which is not supported; supported are",
     );
+    for kind in ["AbsVal", "ArgMax", "Bias", "BNLL", "Crop", "Deconvolution", "ELU", "Exp", "Slice", "Swish"]
+    {
+        let message = format!("layer 'l' is of type '{kind}', which is not supported");
+        refused_layer(&format!("type: '{kind}'"), &format!("'{kind}'"), &message);
+    }
     refused_layer("type: \"Relu\"", "\"Relu\"", "did you mean 'ReLU'?");
     // The parser stops at prelu_param; the type says more.
     refused_layer(
@@ -84,14 +89,10 @@ fn layer_types_that_are_not_supported() {
     let v1 = |kind: &str| {
         format!("input: 'x' input_dim: [1, 1, 1, 1] layers {{ name: 'l' bottom: 'x' top: 'y' type: {kind} }}")
     };
-    refused(&v1("ELTWISE"), "ELTWISE", "layer 'l' is of type 'ELTWISE', which is not supported");
+    refused(&v1("ABSVAL"), "ABSVAL", "layer 'l' is of type 'ABSVAL', which is not supported");
     refused(&v1("99"), "99", "layer 'l' is of type '99', which is not supported");
     refused(&v1("RELU6"), "RELU6", "layer 'l' is of type 'RELU6'");
-    refused(
-        &v1("CONCAT concat_param { concat_dim: 1 }"),
-        "CONCAT",
-        "of type 'CONCAT', which is not supported",
-    );
+    refused(&v1("SLICE slice_param { slice_dim: 1 }"), "SLICE", "of type 'SLICE', which is not supported");
 }
 
 #[test]
