@@ -3,10 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a file that cannot be read fails the test")]
 
-use approxmem::inference::{Activations, Classes, Engine, NoHook, Start, classify};
+use approxmem::inference::{Activations, Classes, Engine, NoHook, Ranking, Start, classify, rank};
 use approxmem::network::{BlobId, Network, caffe};
 use ndarray::{ArrayD, Axis};
 use ndarray_npy::read_npy;
+use prost::Message;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -15,20 +16,21 @@ fn data() -> PathBuf {
     PathBuf::from(std::env::var_os("APPROXMEM_TEST_DATA").expect("APPROXMEM_TEST_DATA names the test data"))
 }
 
+/// What a gzip file holds.
+fn unzipped(path: &Path) -> Vec<u8> {
+    let file = std::fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
 /// The 10,000 MNIST test images, preprocessed, and their labels.
 fn mnist(preprocess: fn(f32) -> f32) -> (Vec<f32>, Vec<u16>) {
-    let read = |name: &str, header: usize| {
-        let file = std::fs::File::open(data().join("mnist").join(name)).unwrap();
-        let mut bytes = Vec::new();
-        flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-        bytes.split_off(header)
-    };
-    let images = read("t10k-images-idx3-ubyte.gz", 16);
-    let labels = read("t10k-labels-idx1-ubyte.gz", 8);
-    (
-        images.into_iter().map(|x| preprocess(f32::from(x))).collect(),
-        labels.into_iter().map(u16::from).collect(),
-    )
+    let folder = data().join("mnist");
+    let images = unzipped(&folder.join("t10k-images-idx3-ubyte.gz")).split_off(16);
+    let labels = unzipped(&folder.join("t10k-labels-idx1-ubyte.gz")).split_off(8);
+    let labels = labels.into_iter().map(u16::from).collect();
+    (images.into_iter().map(|x| preprocess(f32::from(x))).collect(), labels)
 }
 
 /// The last blob of a name.
@@ -50,50 +52,72 @@ fn margin(logits: &Activations, image: usize) -> f32 {
     (values[0] - values[1]) / values[0].abs()
 }
 
+fn read(path: &Path) -> ArrayD<f32> {
+    read_npy(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A trained network and the folder with its oracle files.
 struct Model {
     network: Network,
     oracle: PathBuf,
-    images: Vec<f32>,
-    labels: Vec<u16>,
 }
 
 impl Model {
-    fn read(folder: &str, definition: &str, weights: &str, preprocess: fn(f32) -> f32) -> Self {
+    fn read(folder: &str, definition: &str, weights: &str) -> Self {
         let folder = data().join("models").join(folder);
         let mut network = caffe::read_definition(&folder.join(definition)).unwrap();
         caffe::load_weights(&mut network, &folder.join(weights)).unwrap();
-        let (images, labels) = mnist(preprocess);
-        Self { network, oracle: folder.join("oracle"), images, labels }
+        Self { network, oracle: folder.join("oracle") }
     }
 
-    /// Checks blobs, probabilities and all predictions; yields the classes.
-    fn check(&self, blobs: &[&str]) -> Classes {
-        let Self { network, oracle, .. } = self;
-        let read = |path: &Path| -> ArrayD<f32> { read_npy(path).unwrap() };
+    /// Checks blobs of the first image and probabilities of all images of the stored input.
+    fn check_input(&self, blobs: &[&str]) {
+        let Self { network, oracle } = self;
         let engine = Engine::new(network).unwrap();
         let weights = engine.pack(network).unwrap();
         let input = read(&oracle.join("input.npy"));
-        assert_eq!(input.iter().copied().collect::<Vec<_>>(), self.images[..input.len()], "preprocessing");
-
         let shape = network.blob(network.input()).shape;
-        let images = Activations::from_images(shape, self.labels.len(), &self.images).unwrap();
-        let mut outputs = vec![engine.logits(), network.output()];
-        outputs.extend(blobs.iter().map(|name| named(network, name)));
+        assert_eq!(input.shape()[1..], [shape.channels, shape.height, shape.width]);
+        let values: Vec<f32> = input.iter().copied().collect();
+        let images = Activations::from_images(shape, input.shape()[0], &values).unwrap();
         let start = Start::new(network.input(), &images);
+
+        let mut outputs = vec![network.output()];
+        outputs.extend(blobs.iter().map(|name| named(network, name)));
         let results = engine.forward(&weights, &start, &outputs, &NoHook).unwrap();
-        for (name, result) in blobs.iter().zip(&results[2..]) {
-            let expected = read(&oracle.join(format!("blob_{name}.npy")));
+        for (name, result) in blobs.iter().zip(&results[1..]) {
+            let expected = read(&oracle.join(format!("blob_{}.npy", name.replace('/', "_"))));
             let difference = distance(&result.image(0).collect::<Vec<_>>(), &expected);
             println!("{name}: {difference:e} of the largest value");
             assert!(difference < 1e-4, "{name} differs by {difference:e}");
         }
         let expected = read(&oracle.join("output.npy"));
+        assert_eq!(expected.shape()[0], images.images());
+        let mut worst = 0.0_f32;
         for (image, expected) in expected.axis_iter(Axis(0)).enumerate() {
-            for (p, q) in results[1].image(image).zip(expected) {
+            for (p, q) in results[0].image(image).zip(expected) {
                 assert!((p - q).abs() < 1e-5, "image {image}: probability {p}, oracle {q}");
+                worst = worst.max((p - q).abs());
             }
         }
-        let classes = classify(&results[0]);
+        println!("probabilities: {worst:e}");
+        let alone = engine.forward(&weights, &start, &[network.output()], &NoHook).unwrap();
+        assert_eq!(alone[0], results[0], "fused layers give the same probabilities");
+    }
+
+    /// Checks all predictions, near ties apart; yields the classes and their ranking.
+    fn check_predictions(&self, images: &[f32], labels: &[u16]) -> (Classes, Ranking) {
+        let Self { network, oracle } = self;
+        let engine = Engine::new(network).unwrap();
+        let weights = engine.pack(network).unwrap();
+        let input = read(&oracle.join("input.npy"));
+        assert_eq!(input.iter().copied().collect::<Vec<_>>(), images[..input.len()], "preprocessing");
+
+        let shape = network.blob(network.input()).shape;
+        let images = Activations::from_images(shape, labels.len(), images).unwrap();
+        let start = Start::new(network.input(), &images);
+        let logits = engine.forward(&weights, &start, &[engine.logits()], &NoHook).unwrap().remove(0);
+        let (classes, ranking) = (classify(&logits), rank(&logits));
         let predictions: ArrayD<u16> = read_npy(oracle.join("predictions.u16.npy")).unwrap();
         let pairs = classes.top1.iter().zip(&predictions).enumerate();
         let different: Vec<_> = pairs
@@ -102,45 +126,108 @@ impl Model {
             .collect();
         assert!(different.len() <= 2, "predictions of images {different:?} differ");
         for image in different {
-            let margin = margin(&results[0], image);
+            let margin = margin(&logits, image);
             println!("image {image}: a near tie, {margin:e}");
             assert!(margin < 1e-4, "image {image} is no near tie: {margin:e}");
         }
-        println!("{} of {} right", classes.correct(&self.labels), self.labels.len());
-
-        let alone = engine.forward(&weights, &start, &[engine.logits()], &NoHook).unwrap();
-        assert_eq!(alone[0], results[0], "fused layers give the same logits");
-        classes
+        (classes, ranking)
     }
+
+    /// Checks everything on the MNIST test images; yields the numbers of right images, top-1 and top-5.
+    fn check_mnist(&self, blobs: &[&str], preprocess: fn(f32) -> f32) -> [usize; 2] {
+        self.check_input(blobs);
+        let (images, labels) = mnist(preprocess);
+        let (classes, ranking) = self.check_predictions(&images, &labels);
+        [classes.correct(&labels), ranking.top5_correct(&labels)]
+    }
+}
+
+/// Pixel values to 0..1, as Caffe's LeNet takes them.
+fn to_unit(x: f32) -> f32 {
+    x * 0.003_906_25
 }
 
 #[test]
 #[ignore = "needs APPROXMEM_TEST_DATA"]
 fn lenet_caffe() {
-    let model =
-        Model::read("lenet_caffe", "lenet.prototxt", "lenet_iter_10000.caffemodel", |x| x * 0.003_906_25);
-    assert_eq!(model.check(&["conv1", "pool2", "ip2"]).correct(&model.labels), 9_914);
+    let model = Model::read("lenet_caffe", "lenet.prototxt", "lenet_iter_10000.caffemodel");
+    assert_eq!(model.check_mnist(&["conv1", "pool2", "ip2"], to_unit), [9_914, 10_000]);
 }
 
 #[test]
 #[ignore = "needs APPROXMEM_TEST_DATA"]
 fn lenet_caffe_v1() {
-    let model =
-        Model::read("lenet_caffe_v1", "lenet.prototxt", "lenet_iter_10000.caffemodel", |x| x * 0.003_906_25);
-    assert_eq!(model.check(&["conv1", "pool2", "ip2"]).correct(&model.labels), 9_905);
+    let model = Model::read("lenet_caffe_v1", "lenet.prototxt", "lenet_iter_10000.caffemodel");
+    assert_eq!(model.check_mnist(&["conv1", "pool2", "ip2"], to_unit), [9_905, 10_000]);
 }
 
 #[test]
 #[ignore = "needs APPROXMEM_TEST_DATA"]
 fn lenet5() {
+    let model = Model::read("lenet5", "deploy.prototxt", "FYH620.caffemodel");
     let preprocess = |x: f32| (x / 255.0 - 0.1307) / 0.3081;
-    let model = Model::read("lenet5", "deploy.prototxt", "FYH620.caffemodel", preprocess);
-    assert_eq!(model.check(&["conv1", "pool2", "fc3"]).correct(&model.labels), 9_813);
+    assert_eq!(model.check_mnist(&["conv1", "pool2", "fc3"], preprocess), [9_813, 9_965]);
 }
 
 #[test]
 #[ignore = "needs APPROXMEM_TEST_DATA"]
 fn lenet_untrained() {
-    let model = Model::read("lenet_untrained", "lenet.prototxt", "lenet.caffemodel", |x| x * 0.003_906_25);
-    assert_eq!(model.check(&["conv1", "pool2", "ip2"]).correct(&model.labels), 5_837);
+    let model = Model::read("lenet_untrained", "lenet.prototxt", "lenet.caffemodel");
+    assert_eq!(model.check_mnist(&["conv1", "pool2", "ip2"], to_unit), [5_837, 9_360]);
+}
+
+/// The CIFAR-10 test images less the mean image of the training set, and their labels.
+fn cifar10() -> (Vec<f32>, Vec<u16>) {
+    /// What Caffe's `BlobProto` holds of a mean image.
+    #[derive(prost::Message)]
+    struct Mean {
+        #[prost(float, repeated, tag = "5")]
+        data: Vec<f32>,
+    }
+    let folder = data().join("cifar10");
+    let mean = Mean::decode(std::fs::read(folder.join("mean.binaryproto")).unwrap().as_slice()).unwrap().data;
+    let records = unzipped(&folder.join("test_batch.bin.gz"));
+    assert_eq!((mean.len(), records.len()), (3_072, 10_000 * 3_073));
+    let labels = records.iter().step_by(3_073).map(|&label| u16::from(label)).collect();
+    let pixels = records.chunks_exact(3_073).flat_map(|record| record[1..].iter().zip(&mean));
+    (pixels.map(|(&pixel, mean)| f32::from(pixel) - mean).collect(), labels)
+}
+
+#[test]
+#[ignore = "needs APPROXMEM_TEST_DATA"]
+fn cifar10_full() {
+    let model = Model::read("cifar10_full", "cifar10_full.prototxt", "cifar10_full_iter_70000.caffemodel");
+    model.check_input(&["conv1", "norm1", "pool2", "ip1"]);
+    let (images, labels) = cifar10();
+    let (classes, ranking) = model.check_predictions(&images, &labels);
+    assert_eq!((classes.correct(&labels), ranking.top5_correct(&labels)), (8_211, 9_922));
+    let per_class = classes.per_class(&labels);
+    assert!(per_class.iter().all(|class| class.images == 1_000));
+    assert_eq!(per_class.iter().map(|class| class.correct).sum::<usize>(), 8_211);
+}
+
+/// The definition of this project, with the weights of Caffe's example.
+#[test]
+#[ignore = "needs APPROXMEM_TEST_DATA"]
+fn our_definition_of_cifar10_full() {
+    let caffe = Model::read("cifar10_full", "cifar10_full.prototxt", "cifar10_full_iter_70000.caffemodel");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cifar10_full/cifar10_full.prototxt");
+    let mut network = caffe::read_definition(&path).unwrap();
+    let weights = data().join("models/cifar10_full/cifar10_full_iter_70000.caffemodel");
+    caffe::load_weights(&mut network, &weights).unwrap();
+    assert_eq!(network.layers, caffe.network.layers);
+}
+
+#[test]
+#[ignore = "needs APPROXMEM_TEST_DATA"]
+fn squeezenet() {
+    let model = Model::read("squeezenet_v1.1", "deploy.prototxt", "squeezenet_v1.1.caffemodel");
+    model.check_input(&["pool1", "fire5/concat", "pool10"]);
+}
+
+#[test]
+#[ignore = "needs APPROXMEM_TEST_DATA"]
+fn googlenet() {
+    let model = Model::read("bvlc_googlenet", "deploy.prototxt", "bvlc_googlenet.caffemodel");
+    model.check_input(&["pool1/norm1", "inception_3a/output", "pool5/7x7_s1", "loss3/classifier"]);
 }

@@ -38,7 +38,7 @@ pub struct Activations {
 
 impl Activations {
     /// `images` images of zeros.
-    pub(super) fn zeros(shape: Shape, images: usize) -> Self {
+    pub fn zeros(shape: Shape, images: usize) -> Self {
         Self { shape, images, data: vec![Lanes::ZERO; images.div_ceil(LANES) * shape.elements()] }
     }
 
@@ -52,16 +52,28 @@ impl Activations {
             return Err(Error::Length { images, shape, found: nchw.len() });
         }
         let mut blocked = Self::zeros(shape, images);
-        let elements = shape.elements();
-        if elements > 0 {
-            for (image, values) in nchw.chunks_exact(elements).enumerate() {
-                let block = &mut blocked.data[image / LANES * elements..][..elements];
-                for (vector, &value) in block.iter_mut().zip(values) {
-                    vector.0[image % LANES] = value;
-                }
+        blocked.set_images(0, nchw);
+        Ok(blocked)
+    }
+
+    /// Overwrites images from `first` on with values given image after image in the order channel, row, column.
+    ///
+    /// # Panics
+    /// If `nchw` does not hold whole images or holds more than there are from `first` on.
+    pub fn set_images(&mut self, first: usize, nchw: &[f32]) {
+        let elements = self.shape.elements();
+        if elements == 0 {
+            return;
+        }
+        let count = nchw.len() / elements;
+        assert!(nchw.len().is_multiple_of(elements), "{} values in images of {elements}", nchw.len());
+        assert!(first + count <= self.images, "images {first} + {count} of {}", self.images);
+        for (image, values) in (first..).zip(nchw.chunks_exact(elements)) {
+            let block = &mut self.data[image / LANES * elements..][..elements];
+            for (vector, &value) in block.iter_mut().zip(values) {
+                vector.0[image % LANES] = value;
             }
         }
-        Ok(blocked)
     }
 
     /// Blocks an array of extents image, channel, row, column.

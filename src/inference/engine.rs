@@ -1,29 +1,52 @@
 //! Compilation of a network: every contradiction is found here, so that a pass cannot fail on the network.
 
+use super::activation::Activation;
+use super::eltwise::Combination;
 use super::forward::Workspaces;
 use super::kernel::InstructionSet;
 use super::layout::{Border, Layout};
+use super::lrn::Normalisation;
 use super::pooling::Pool;
 use super::product::Product;
+use super::weights::Packing;
 use super::{Error, Weights};
-use crate::network::{BlobId, Convolution, Layer, LayerKind, Network, Shape, Window};
+use crate::network::{BlobId, Convolution, Eltwise, Layer, LayerKind, Network, Shape, Window};
 
 /// What a layer does, compiled.
 #[derive(Debug)]
 pub(super) enum Operation {
     Product(Product),
     Pool(Pool),
-    Relu(f32),
+    /// Element by element.
+    Map(Activation),
+    /// Element by element over several inputs; one per input.
+    Combine(Vec<Combination>),
+    Normalise(Normalisation),
     Softmax,
-    Identity,
+    /// The same elements in the same order.
+    Rearrange,
+    Concat,
+}
+
+impl Operation {
+    /// How the trained values are packed, if there are any.
+    pub fn packing(&self, channels: usize) -> Option<Packing> {
+        match self {
+            Self::Product(product) => Some(product.packing()),
+            Self::Map(Activation::Affine) => Some(Packing::per_channel(channels)),
+            _ => None,
+        }
+    }
 }
 
 /// One compiled layer.
 #[derive(Debug)]
 pub(super) struct Step {
     pub operation: Operation,
-    pub input: BlobId,
+    /// At least one.
+    pub inputs: Vec<BlobId>,
     pub output: BlobId,
+    pub packing: Option<Packing>,
 }
 
 /// A network compiled for one instruction set.
@@ -43,8 +66,8 @@ impl Engine {
     /// Compiles `network` for the fastest instruction set of this processor. Weights are not needed.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] names the first layer that cannot be computed; [`Error::Inconsistent`] and
-    /// [`Error::Extent`] one whose shapes do not fit; [`Error::Empty`] a network without layers.
+    /// [`Error::Inconsistent`] and [`Error::Extent`] name the first layer or blob whose shapes do not fit or are too
+    /// large, [`Error::Empty`] a network without layers.
     pub fn new(network: &Network) -> Result<Self, Error> {
         Self::with_instruction_set(network, InstructionSet::detect())
     }
@@ -59,8 +82,7 @@ impl Engine {
         }
         check_graph(network)?;
         let layouts = layouts(network)?;
-        let steps =
-            network.layers.iter().map(|layer| compile(network, layer, &layouts)).collect::<Result<_, _>>()?;
+        let steps = network.layers.iter().map(|layer| compile(layer, &layouts)).collect::<Result<_, _>>()?;
         let last = network.layers.last().ok_or(Error::Empty)?;
         let logits = if last.kind == LayerKind::Softmax { last.inputs[0] } else { last.output };
         let names = network.blobs.iter().map(|blob| blob.name.clone()).collect();
@@ -86,12 +108,8 @@ impl Engine {
         if network.layers.len() != self.steps.len() {
             return Err(Error::ForeignWeights);
         }
-        let pack = |(layer, step): (&Layer, &Step)| match &step.operation {
-            Operation::Product(product) => {
-                let packed = Weights::pack_layer(layer, product)?;
-                if packed.fits(product) { Ok(Some(packed)) } else { Err(Error::ForeignWeights) }
-            }
-            _ => Ok(None),
+        let pack = |(layer, step): (&Layer, &Step)| {
+            step.packing.map(|packing| Weights::pack_layer(layer, packing)).transpose()
         };
         Ok(Weights { layers: network.layers.iter().zip(&self.steps).map(pack).collect::<Result<_, _>>()? })
     }
@@ -101,30 +119,15 @@ fn inconsistent<T>(layer: &Layer, reason: String) -> Result<T, Error> {
     Err(Error::Inconsistent { layer: layer.name.clone(), reason })
 }
 
-/// Whether the engine computes layers of this kind.
-fn is_computed(kind: &LayerKind) -> bool {
-    matches!(
-        kind,
-        LayerKind::Convolution(_)
-            | LayerKind::InnerProduct { .. }
-            | LayerKind::Pooling(_)
-            | LayerKind::Relu { .. }
-            | LayerKind::Softmax
-            | LayerKind::Dropout
-    )
-}
-
-/// Checks that layers read one earlier blob, write each blob once, and are of computable kinds.
+/// Checks that layers read earlier blobs and write each blob once.
 fn check_graph(network: &Network) -> Result<(), Error> {
     let mut written: Vec<bool> = network.blobs.iter().map(|blob| blob.producer.is_none()).collect();
     for layer in &network.layers {
-        if !is_computed(&layer.kind) {
-            return Err(Error::Unsupported { layer: layer.name.clone(), kind: layer.kind.name() });
-        }
-        let [input] = layer.inputs[..] else {
+        let several = matches!(layer.kind, LayerKind::Concat | LayerKind::Eltwise(_));
+        if layer.inputs.is_empty() || (layer.inputs.len() > 1 && !several) {
             return inconsistent(layer, format!("it reads {} blobs instead of one", layer.inputs.len()));
-        };
-        if written.get(input.0) != Some(&true) {
+        }
+        if layer.inputs.iter().any(|input| written.get(input.0) != Some(&true)) {
             return inconsistent(layer, "it reads a blob that no earlier layer writes".into());
         }
         match written.get_mut(layer.output.0) {
@@ -135,32 +138,59 @@ fn check_graph(network: &Network) -> Result<(), Error> {
     Ok(())
 }
 
-/// The layout of each blob, with the largest border that a reader needs. An element-wise layer may work in place, so
-/// its input and output share one border.
-fn layouts(network: &Network) -> Result<Vec<Layout>, Error> {
-    let mut borders = vec![Border::default(); network.blobs.len()];
-    for layer in network.layers.iter().rev() {
-        let input = layer.inputs[0].0;
-        let border = match &layer.kind {
-            LayerKind::Convolution(convolution) => {
-                let shape = network.blobs[input].shape;
-                check_convolution(layer, convolution, shape, network.blob(layer.output).shape)?
-            }
-            LayerKind::Relu { .. } | LayerKind::Dropout => borders[layer.output.0],
-            _ => Border::default(),
-        };
-        borders[input] = borders[input].union(border);
+/// The inputs of `layer` that its output may share the storage of, so that they have one border.
+fn alike(layer: &Layer) -> &[BlobId] {
+    match layer.kind {
+        LayerKind::Concat => &layer.inputs,
+        LayerKind::Relu { .. }
+        | LayerKind::Dropout
+        | LayerKind::Affine
+        | LayerKind::Sigmoid
+        | LayerKind::Tanh
+        | LayerKind::Clip { .. }
+        | LayerKind::Eltwise(_) => &layer.inputs[..1],
+        LayerKind::Convolution(_)
+        | LayerKind::InnerProduct { .. }
+        | LayerKind::Pooling(_)
+        | LayerKind::LocalResponse(_)
+        | LayerKind::Softmax
+        | LayerKind::Reshape => &[],
     }
+}
+
+/// The blob that stands for all that are linked with `blob`.
+fn first(alikes: &mut [usize], mut blob: usize) -> usize {
+    while alikes[blob] != blob {
+        alikes[blob] = alikes[alikes[blob]];
+        blob = alikes[blob];
+    }
+    blob
+}
+
+/// The layout of each blob, with the largest border that a reader of it, or of one that shares its storage, needs.
+fn layouts(network: &Network) -> Result<Vec<Layout>, Error> {
+    // Per blob another one with the same border; itself where it stands for all of them.
+    let mut alikes: Vec<usize> = (0..network.blobs.len()).collect();
     for layer in &network.layers {
-        if matches!(layer.kind, LayerKind::Relu { .. } | LayerKind::Dropout) {
-            borders[layer.output.0] = borders[layer.inputs[0].0];
+        for input in alike(layer) {
+            let (one, other) = (first(&mut alikes, input.0), first(&mut alikes, layer.output.0));
+            alikes[other] = one;
         }
     }
-    let layout = |(blob, border): (&crate::network::Blob, Border)| {
-        Layout::new(blob.shape, border)
+    let mut borders = vec![Border::default(); network.blobs.len()];
+    for layer in &network.layers {
+        if let LayerKind::Convolution(convolution) = &layer.kind {
+            let input = layer.inputs[0];
+            let (from, to) = (network.blob(input).shape, network.blob(layer.output).shape);
+            let border = &mut borders[first(&mut alikes, input.0)];
+            *border = border.union(check_convolution(layer, convolution, from, to)?);
+        }
+    }
+    let layout = |(index, blob): (usize, &crate::network::Blob)| {
+        Layout::new(blob.shape, borders[first(&mut alikes, index)])
             .ok_or_else(|| Error::Extent { blob: blob.name.clone(), shape: blob.shape })
     };
-    network.blobs.iter().zip(borders).map(layout).collect()
+    network.blobs.iter().enumerate().map(layout).collect()
 }
 
 /// Checks a convolution and yields the border that it needs around its input.
@@ -225,7 +255,7 @@ fn check_parameters(layer: &Layer, dims: &[usize], outputs: usize) -> Result<(),
 }
 
 /// Compiles one layer whose graph and convolution have been checked.
-fn compile(network: &Network, layer: &Layer, layouts: &[Layout]) -> Result<Step, Error> {
+fn compile(layer: &Layer, layouts: &[Layout]) -> Result<Step, Error> {
     let from = &layouts[layer.inputs[0].0];
     let to = &layouts[layer.output.0];
     let same_shape = || {
@@ -235,6 +265,7 @@ fn compile(network: &Network, layer: &Layer, layouts: &[Layout]) -> Result<Step,
             inconsistent(layer, format!("its input is {} and its output {}", from.shape, to.shape))
         }
     };
+    let map = |activation| same_shape().map(|()| Operation::Map(activation));
     let operation = match &layer.kind {
         LayerKind::Convolution(convolution) => {
             Operation::Product(Product::convolution(convolution, from, to.shape))
@@ -259,13 +290,63 @@ fn compile(network: &Network, layer: &Layer, layouts: &[Layout]) -> Result<Step,
                 None => return inconsistent(layer, "a window holds no element of the image".into()),
             }
         }
-        LayerKind::Relu { negative_slope } => same_shape().map(|()| Operation::Relu(*negative_slope))?,
-        LayerKind::Dropout => same_shape().map(|()| Operation::Identity)?,
+        LayerKind::Relu { negative_slope } => map(Activation::Relu(*negative_slope))?,
+        LayerKind::Sigmoid => map(Activation::Sigmoid)?,
+        LayerKind::Tanh => map(Activation::Tanh)?,
+        LayerKind::Clip { min, max } => map(Activation::Clip { min: *min, max: *max })?,
+        LayerKind::Affine => {
+            check_parameters(layer, &[from.shape.channels], from.shape.channels)?;
+            map(Activation::Affine)?
+        }
+        LayerKind::Dropout => same_shape().map(|()| Operation::Rearrange)?,
         LayerKind::Softmax => same_shape().map(|()| Operation::Softmax)?,
-        _ => {
-            return Err(Error::Unsupported { layer: layer.name.clone(), kind: layer.kind.name() });
+        LayerKind::LocalResponse(response) => {
+            same_shape()?;
+            match Normalisation::new(response) {
+                Ok(normalisation) => Operation::Normalise(normalisation),
+                Err(reason) => return inconsistent(layer, reason.into()),
+            }
+        }
+        LayerKind::Eltwise(eltwise) => Operation::Combine(combinations(layer, eltwise, layouts)?),
+        LayerKind::Concat => check_concat(layer, layouts).map(|()| Operation::Concat)?,
+        LayerKind::Reshape => {
+            if from.shape.elements() != to.shape.elements() {
+                same_shape()?;
+            }
+            Operation::Rearrange
         }
     };
-    debug_assert!(layer.output.0 < network.blobs.len());
-    Ok(Step { operation, input: layer.inputs[0], output: layer.output })
+    let packing = operation.packing(from.shape.channels);
+    Ok(Step { operation, inputs: layer.inputs.clone(), output: layer.output, packing })
+}
+
+/// How each input of an element-wise layer joins the others.
+fn combinations(layer: &Layer, eltwise: &Eltwise, layouts: &[Layout]) -> Result<Vec<Combination>, Error> {
+    let output = layouts[layer.output.0].shape;
+    if let Some(input) =
+        layer.inputs.iter().map(|input| layouts[input.0].shape).find(|&input| input != output)
+    {
+        return inconsistent(layer, format!("it reads a blob of {input} for an output of {output}"));
+    }
+    let inputs = layer.inputs.len();
+    match eltwise {
+        Eltwise::Sum { coefficients } if coefficients.len() != inputs => {
+            inconsistent(layer, format!("it has {} coefficients for {inputs} inputs", coefficients.len()))
+        }
+        Eltwise::Sum { coefficients } => Ok(coefficients.iter().copied().map(Combination::Sum).collect()),
+        Eltwise::Product => Ok(vec![Combination::Product; inputs]),
+        Eltwise::Max => Ok(vec![Combination::Max; inputs]),
+    }
+}
+
+fn check_concat(layer: &Layer, layouts: &[Layout]) -> Result<(), Error> {
+    let shapes = || layer.inputs.iter().map(|input| layouts[input.0].shape);
+    let output = layouts[layer.output.0].shape;
+    let channels = shapes().try_fold(0_usize, |channels, shape| channels.checked_add(shape.channels));
+    let fits = shapes().all(|shape| Shape { channels: output.channels, ..shape } == output);
+    if channels == Some(output.channels) && fits {
+        return Ok(());
+    }
+    let shapes = shapes().map(|shape| shape.to_string()).collect::<Vec<_>>().join(", ");
+    inconsistent(layer, format!("it reads blobs of {shapes} for an output of {output}"))
 }

@@ -7,14 +7,6 @@ use thiserror::Error;
 /// Why a network cannot be compiled, packed or run.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Error {
-    /// A layer kind that the engine does not compute.
-    #[error("layer `{layer}` ({kind}) cannot be computed")]
-    Unsupported {
-        /// Name of the layer.
-        layer: String,
-        /// Name of its kind.
-        kind: &'static str,
-    },
     /// Shapes, parameters or connections that contradict each other.
     #[error("layer `{layer}`: {reason}")]
     Inconsistent {

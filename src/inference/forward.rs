@@ -1,9 +1,12 @@
 //! Forward passes over many images.
 
+use super::activation::Map;
 use super::activations::canonical;
-use super::engine::{Engine, Operation};
+use super::eltwise::Combine;
+use super::engine::{Engine, Operation, Step};
 use super::hook::{OperandBlock, OperandHook};
-use super::layout::Layout;
+use super::layout::{Layout, copy_elements};
+use super::lrn::Normalise;
 use super::pass::{Action, Pass, Place, Pooled, Request};
 use super::pooling::Pool;
 use super::product::Weighted;
@@ -122,12 +125,11 @@ impl Engine {
 
     /// Checks what the caller gave, and yields the number of images.
     fn check(&self, weights: &Weights, start: &Start<'_>, outputs: &[BlobId]) -> Result<usize, Error> {
-        let fits =
-            |(step, layer): (&super::engine::Step, &Option<LayerWeights>)| match (&step.operation, layer) {
-                (Operation::Product(product), Some(weights)) => weights.fits(product),
-                (Operation::Product(_), None) => false,
-                _ => true,
-            };
+        let fits = |(step, layer): (&Step, &Option<LayerWeights>)| match (step.packing, layer) {
+            (Some(packing), Some(weights)) => weights.fits(packing),
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
         if weights.layers.len() != self.steps.len() || !self.steps.iter().zip(&weights.layers).all(fits) {
             return Err(Error::ForeignWeights);
         }
@@ -216,19 +218,18 @@ impl<'a> Task<'a> {
                     pool.row(set, row, relu, (input, &layouts.0), (output, &layouts.1));
                 }
             }
-            Action::Relu { slope, from, to } => {
-                if self.pass.places[from] != self.pass.places[to] {
-                    self.copy(from, to, block);
-                }
-                self.relu(slope, to, block);
+            Action::Map { layer, from, to, relu } => self.map(layer, relu, from, to, block),
+            Action::Combine { layer, input, from, to, relu } => {
+                self.combine(layer, input, relu, (from, to), block);
             }
+            Action::Normalise { layer, from, to } => self.normalise(layer, from, to, block),
             Action::Softmax { from, to } => {
                 let layouts = (self.layout(from), self.layout(to));
                 let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
                 layouts.1.clear_border(output);
                 softmax(input, &layouts.0, output, &layouts.1);
             }
-            Action::Copy { from, to } => self.copy(from, to, block),
+            Action::Copy { from, to, channel } => self.copy(from, to, channel, block),
             Action::Store { blob } => self.store(blob, block),
             Action::Emit { blob, output } => self.emit(blob, output, block),
         }
@@ -337,27 +338,67 @@ impl<'a> Task<'a> {
         }
     }
 
-    fn copy(&mut self, from: usize, to: usize, block: usize) {
-        let layouts = (self.layout(from), self.layout(to));
-        let width = layouts.0.shape.width;
+    /// Copies all elements in their order to the channels of `to` from `channel` on.
+    fn copy(&mut self, from: usize, to: usize, channel: usize, block: usize) {
+        let (from_layout, to_layout) = (self.layout(from), self.layout(to));
         let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
-        layouts.1.clear_border(output);
-        for (from, to) in layouts.0.row_starts().zip(layouts.1.row_starts()) {
-            output[to..to + width].copy_from_slice(&input[from..from + width]);
-        }
+        let shape = to_layout.shape;
+        let part = to_layout.with_channels(from_layout.shape.elements() / (shape.height * shape.width));
+        let start = channel * to_layout.channel_stride();
+        let output = &mut output[start..start + part.vectors()];
+        part.clear_border(output);
+        copy_elements((input, &from_layout), (output, &part));
     }
 
-    fn relu(&mut self, slope: f32, blob: usize, block: usize) {
-        let layout = self.layout(blob);
-        let range = self.range(blob, block, 1);
-        let vectors = &mut self.workspace[range];
-        for start in layout.row_starts() {
-            for vector in &mut vectors[start..start + layout.shape.width] {
-                // A fused ReLU yields 0, not -0, for negative inputs: so does this one.
-                let negative = |x: f32| if slope == 0.0 { 0.0 } else { slope * x };
-                vector.0 = vector.0.map(|x| if x < 0.0 { negative(x) } else { x });
-            }
+    /// What is read, none where it is what is written, and what is written.
+    fn in_place_views(&mut self, from: usize, to: usize, block: usize) -> (Option<&[Lanes]>, &mut [Lanes]) {
+        if self.pass.places[from] == self.pass.places[to] {
+            let range = self.range(to, block, 1);
+            return (None, &mut self.workspace[range]);
         }
+        let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
+        (Some(input), output)
+    }
+
+    fn map(&mut self, layer: usize, relu: bool, from: usize, to: usize, block: usize) {
+        let engine = self.engine;
+        let Operation::Map(activation) = engine.steps[layer].operation else {
+            unreachable!("the plan takes only such layers for this action");
+        };
+        let weights = self.weights.layers[layer].as_ref();
+        let (from_layout, layout) = (self.layout(from), self.layout(to));
+        let (input, output) = self.in_place_views(from, to, block);
+        if input.is_some() {
+            layout.clear_border(output);
+        }
+        let input = input.map(|input| (input, from_layout));
+        Map { activation, weights, relu, input, output, layout }.run(engine.set);
+    }
+
+    fn combine(&mut self, layer: usize, input: usize, relu: bool, blobs: (usize, usize), block: usize) {
+        let engine = self.engine;
+        let Operation::Combine(combinations) = &engine.steps[layer].operation else {
+            unreachable!("the plan takes only such layers for this action");
+        };
+        let (from_layout, layout) = (self.layout(blobs.0), self.layout(blobs.1));
+        let (vectors, output) = self.in_place_views(blobs.0, blobs.1, block);
+        let (combination, first) = (combinations[input], input == 0);
+        if first && vectors.is_some() {
+            layout.clear_border(output);
+        }
+        let input = vectors.map(|vectors| (vectors, from_layout));
+        Combine { combination, first, relu, input, output, layout }.run(engine.set);
+    }
+
+    fn normalise(&mut self, layer: usize, from: usize, to: usize, block: usize) {
+        let engine = self.engine;
+        let Operation::Normalise(normalisation) = &engine.steps[layer].operation else {
+            unreachable!("the plan takes only such layers for this action");
+        };
+        let layouts = (self.layout(from), self.layout(to));
+        let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
+        layouts.1.clear_border(output);
+        Normalise { normalisation, input, from: layouts.0, output, to: layouts.1 }.run(engine.set);
     }
 
     /// Images of a block, at most [`LANES`].

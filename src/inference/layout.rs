@@ -82,6 +82,11 @@ impl Layout {
             .flat_map(move |channel| (0..layout.shape.height).map(move |row| layout.at(channel, row, 0)))
     }
 
+    /// The layout of `channels` channels of the same rows and columns.
+    pub fn with_channels(&self, channels: usize) -> Self {
+        Self { shape: Shape { channels, ..self.shape }, ..*self }
+    }
+
     /// Sets the border of a block to zero.
     pub fn clear_border(&self, block: &mut [Lanes]) {
         if self.is_plain() {
@@ -93,5 +98,26 @@ impl Layout {
             end = start + self.shape.width;
         }
         block[end..].fill(Lanes::ZERO);
+    }
+}
+
+/// Copies all elements of `input` to `output` in the order channel, row, column; the shapes may differ.
+pub(super) fn copy_elements((input, from): (&[Lanes], &Layout), (output, to): (&mut [Lanes], &Layout)) {
+    let (mut sources, mut targets) = (from.row_starts(), to.row_starts());
+    let (mut source, mut target) = (0..0, 0..0);
+    loop {
+        if source.is_empty() {
+            let Some(start) = sources.next() else { return };
+            source = start..start + from.shape.width;
+        }
+        if target.is_empty() {
+            let Some(start) = targets.next() else { return };
+            target = start..start + to.shape.width;
+        }
+        let count = source.len().min(target.len());
+        output[target.start..target.start + count]
+            .copy_from_slice(&input[source.start..source.start + count]);
+        source.start += count;
+        target.start += count;
     }
 }

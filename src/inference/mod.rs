@@ -9,27 +9,37 @@
 //! like any input. The bits of a result therefore depend neither on the batch nor on the lane, the number of threads,
 //! the instruction set or the layer at which the pass started.
 //!
+//! Sums of squares and of several inputs are chains of fused multiply-adds in the order of their terms. Exponentials, powers
+//! and hyperbolic tangents are made of IEEE 754 operations only, without a system library. Sharing of storage (layers in
+//! place, branches that write into their concatenation) and fusion change no bit.
+//!
 //! **NaN.** Which payload a NaN carries differs between instruction sets, so every NaN that leaves the engine, through
 //! the operand hook or as an output, is the canonical quiet NaN.
 
+mod activation;
 mod activations;
 mod classes;
+mod dispatch;
+mod elementary;
+mod eltwise;
 mod engine;
 mod error;
 mod forward;
 mod hook;
 mod kernel;
 mod layout;
+mod lrn;
 mod pass;
 mod pooling;
 mod product;
 mod softmax;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod weights;
 
 pub use activations::{Activations, LANES, Lanes};
-pub use classes::{Classes, classify};
+pub use classes::{ClassCount, Classes, Ranking, classify, rank};
 pub use engine::Engine;
 pub use error::Error;
 pub use forward::Start;

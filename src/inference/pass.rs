@@ -1,9 +1,12 @@
 //! The plan of a pass: which layers run, which are fused, and where each blob lies in the workspace.
 
 use super::Error;
+use super::activation::Activation;
+use super::eltwise::Combination;
 use super::engine::{Engine, Operation};
 use super::layout::{Layout, MOST_TASK_BLOCKS};
 use super::product::Outputs;
+use super::storage::{Life, Lives, Owner, Sharing};
 use crate::network::{BlobId, Shape};
 
 /// What a caller asks of a pass.
@@ -26,12 +29,16 @@ pub(super) enum Action {
     Pooled(Box<Pooled>),
     /// A pooling layer.
     Pool { layer: usize, from: usize, to: usize, relu: bool },
-    /// A ReLU; in place when both blobs share their storage.
-    Relu { slope: f32, from: usize, to: usize },
+    /// An element-wise layer of one input; in place when both blobs share their storage.
+    Map { layer: usize, from: usize, to: usize, relu: bool },
+    /// Input number `input` of an element-wise layer of several; in place when both blobs share their storage.
+    Combine { layer: usize, input: usize, from: usize, to: usize, relu: bool },
+    /// A local response normalisation.
+    Normalise { layer: usize, from: usize, to: usize },
     /// A softmax.
     Softmax { from: usize, to: usize },
-    /// An identity that could not share its input's storage.
-    Copy { from: usize, to: usize },
+    /// Copies all elements in their order, from channel `channel` of the output on.
+    Copy { from: usize, to: usize, channel: usize },
     /// The operand hook.
     Store { blob: usize },
     /// Copies a blob to a requested output.
@@ -102,7 +109,10 @@ impl Pass {
                 }
             }
             emit(request, blob.0, &mut first);
-            let in_trunk = trunk.iter().any(|action| action.blobs().contains(&Some(blob.0)));
+            let holder = planner.sharing.holder(blob.0).0;
+            let in_trunk = trunk.iter().any(|action| {
+                action.blobs().into_iter().flatten().any(|other| planner.sharing.holder(other).0 == holder)
+            });
             loads.push((in_trunk, first));
         }
         for (in_trunk, first) in loads {
@@ -113,27 +123,22 @@ impl Pass {
         let most = if head_bytes <= CACHED_WEIGHTS_BYTES { 2 } else { MOST_TASK_BLOCKS };
         let task_blocks = most.min(blocks.div_ceil(rayon::current_num_threads())).max(1);
         let mut pass = Self { trunk, head, places: planner.places, vectors: 0, task_blocks };
-        pass.place(engine, &planner.storage);
+        pass.place(engine, &planner.sharing);
         Ok(pass)
     }
 
     /// Lays the storages out in the workspace: two may overlap when their lives do not.
-    fn place(&mut self, engine: &Engine, storage: &[usize]) {
-        let mut lives: Vec<Life> = Vec::new();
+    fn place(&mut self, engine: &Engine, sharing: &Sharing) {
+        let mut lives = Lives::default();
         let trunk = self.trunk.len();
         for (index, action) in self.trunk.iter().chain(&self.head).enumerate() {
+            let new = |vectors| Life { first: index, last: index, vectors, blocks: 1 };
             for blob in action.blobs().into_iter().flatten() {
                 if self.places[blob].is_some() {
                     continue;
                 }
-                let id = storage[blob];
-                let life = if let Some(life) = lives.iter_mut().find(|life| life.id == Owner::Blob(id)) {
-                    life
-                } else {
-                    let vectors = engine.layouts[id].vectors();
-                    lives.push(Life { id: Owner::Blob(id), first: index, last: index, vectors, blocks: 1 });
-                    lives.last_mut().expect("one was just pushed")
-                };
+                let (holder, _) = sharing.holder(blob);
+                let life = lives.of(Owner::Blob(holder), || new(engine.layouts[holder].vectors()));
                 life.last = index;
                 if index >= trunk {
                     life.blocks = self.task_blocks;
@@ -144,67 +149,25 @@ impl Pass {
                 }
             }
             if let Action::Pooled(pooled) = action {
-                let vectors = pooled.ring.vectors();
-                lives.push(Life { id: Owner::Ring(index), first: index, last: index, vectors, blocks: 1 });
+                lives.of(Owner::Ring(index), || new(pooled.ring.vectors()));
             }
         }
-        let (offsets, vectors) = arrange(&lives);
-        self.vectors = vectors;
+        let arrangement = lives.arrange();
+        self.vectors = arrangement.vectors();
         for (blob, place) in self.places.iter_mut().enumerate() {
-            if let Some(at) = lives.iter().position(|life| life.id == Owner::Blob(storage[blob])) {
-                let stride = if lives[at].blocks > 1 { lives[at].vectors } else { 0 };
-                place.get_or_insert(Place::Workspace { offset: offsets[at], stride });
+            let (holder, start) = sharing.holder(blob);
+            if let Some((offset, stride)) = arrangement.place(Owner::Blob(holder)) {
+                place.get_or_insert(Place::Workspace { offset: offset + start, stride });
             }
         }
         for (index, action) in self.trunk.iter_mut().chain(&mut self.head).enumerate() {
             if let Action::Pooled(pooled) = action
-                && let Some(at) = lives.iter().position(|life| life.id == Owner::Ring(index))
+                && let Some((offset, _)) = arrangement.place(Owner::Ring(index))
             {
-                pooled.place = offsets[at];
+                pooled.place = offset;
             }
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    Blob(usize),
-    Ring(usize),
-}
-
-/// Storage needed from one action to another, both included.
-#[derive(Debug)]
-struct Life {
-    id: Owner,
-    first: usize,
-    last: usize,
-    vectors: usize,
-    blocks: usize,
-}
-
-/// First-fit offsets, and the end of the last.
-fn arrange(lives: &[Life]) -> (Vec<usize>, usize) {
-    let size = |life: &Life| life.vectors * life.blocks;
-    let mut offsets: Vec<usize> = Vec::new();
-    for life in lives {
-        let mut taken: Vec<(usize, usize)> = lives
-            .iter()
-            .zip(&offsets)
-            .filter(|(other, _)| other.first <= life.last && life.first <= other.last)
-            .map(|(other, &offset)| (offset, offset + size(other)))
-            .collect();
-        taken.sort_unstable();
-        let mut offset = 0;
-        for (start, end) in taken {
-            if offset + size(life) <= start {
-                break;
-            }
-            offset = offset.max(end);
-        }
-        offsets.push(offset);
-    }
-    let end = lives.iter().zip(&offsets).map(|(life, offset)| offset + size(life)).max();
-    (offsets, end.unwrap_or(0))
 }
 
 /// Appends the copies of `blob` to the outputs that ask for it.
@@ -220,9 +183,11 @@ impl Action {
             Self::Load { blob, .. } | Self::Store { blob } | Self::Emit { blob, .. } => [Some(blob), None],
             Self::Product { from, to, .. }
             | Self::Pool { from, to, .. }
-            | Self::Relu { from, to, .. }
+            | Self::Map { from, to, .. }
+            | Self::Combine { from, to, .. }
+            | Self::Normalise { from, to, .. }
             | Self::Softmax { from, to }
-            | Self::Copy { from, to } => [Some(from), Some(to)],
+            | Self::Copy { from, to, .. } => [Some(from), Some(to)],
             Self::Pooled(ref pooled) => [Some(pooled.from), Some(pooled.to)],
         }
     }
@@ -243,13 +208,12 @@ struct Planner<'a> {
     request: &'a Request<'a>,
     /// Per blob whether the pass needs it.
     needed: Vec<bool>,
-    /// Per blob the layers that read it in this pass.
+    /// Per blob the layers that read it in this pass, the last one first; twice where a layer reads it twice.
     readers: Vec<Vec<usize>>,
     /// Per layer whether it runs, and is not yet part of an action.
     pending: Vec<bool>,
     places: Vec<Option<Place>>,
-    /// Per blob the blob whose storage it uses.
-    storage: Vec<usize>,
+    sharing: Sharing,
     actions: Vec<Action>,
     head_at: Option<usize>,
 }
@@ -276,15 +240,16 @@ impl<'a> Planner<'a> {
             if needed[step.output.0] && !given[step.output.0] {
                 pending[layer] = true;
                 produced[step.output.0] = true;
-                needed[step.input.0] = true;
-                readers[step.input.0].push(layer);
+                for input in &step.inputs {
+                    needed[input.0] = true;
+                    readers[input.0].push(layer);
+                }
             }
         }
         let missing = (0..blobs).find(|&blob| needed[blob] && !given[blob] && !produced[blob]);
         if let Some(blob) = missing {
             return Err(Error::Unreachable(engine.names[blob].clone()));
         }
-        let storage = (0..blobs).collect();
         Ok(Self {
             engine,
             request,
@@ -292,7 +257,7 @@ impl<'a> Planner<'a> {
             readers,
             pending,
             places,
-            storage,
+            sharing: Sharing::new(blobs),
             actions: Vec::new(),
             head_at: None,
         })
@@ -319,7 +284,7 @@ impl<'a> Planner<'a> {
 
     /// Fuses a plain ReLU behind `blob`; the blob that is written then, and whether there was one.
     fn fuse_relu(&mut self, blob: usize) -> (usize, bool) {
-        match self.fuse(blob, |operation| matches!(operation, Operation::Relu(0.0))) {
+        match self.fuse(blob, |operation| matches!(operation, Operation::Map(Activation::Relu(0.0)))) {
             Some(relu) => (self.engine.steps[relu].output.0, true),
             None => (blob, false),
         }
@@ -331,7 +296,7 @@ impl<'a> Planner<'a> {
             if !std::mem::take(&mut self.pending[layer]) {
                 continue;
             }
-            let (from, to) = (step.input.0, step.output.0);
+            let (from, to) = (step.inputs[0].0, step.output.0);
             let written = match &step.operation {
                 Operation::Product(product) => self.product(layer, product.is_flat(), from, to),
                 Operation::Pool(_) => {
@@ -339,18 +304,28 @@ impl<'a> Planner<'a> {
                     self.actions.push(Action::Pool { layer, from, to, relu });
                     to
                 }
+                Operation::Map(_) => {
+                    let (to, relu) = self.fuse_relu(to);
+                    self.share(layer, from, to);
+                    self.actions.push(Action::Map { layer, from, to, relu });
+                    to
+                }
+                Operation::Combine(combinations) => self.combine(layer, combinations, to),
+                Operation::Normalise(_) => {
+                    self.actions.push(Action::Normalise { layer, from, to });
+                    to
+                }
                 Operation::Softmax => {
                     self.actions.push(Action::Softmax { from, to });
                     to
                 }
-                Operation::Relu(slope) => {
-                    self.share(from, to);
-                    self.actions.push(Action::Relu { slope: *slope, from, to });
+                Operation::Concat => {
+                    self.concat(layer, to);
                     to
                 }
-                Operation::Identity => {
-                    if !self.share(from, to) {
-                        self.actions.push(Action::Copy { from, to });
+                Operation::Rearrange => {
+                    if !self.share(layer, from, to) {
+                        self.actions.push(Action::Copy { from, to, channel: 0 });
                     }
                     to
                 }
@@ -362,13 +337,55 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Lets `to` use the storage of `from` where nobody else needs what `from` holds.
-    fn share(&mut self, from: usize, to: usize) -> bool {
-        let shared = self.places[from].is_none() && self.only_reader(from).is_some();
+    /// Whether `blob` lies in the workspace and `layer` reads it once, and no layer reads it later.
+    fn is_last_reader(&self, layer: usize, blob: usize) -> bool {
+        let readers = &self.readers[blob];
+        self.places[blob].is_none() && readers.first() == Some(&layer) && readers.get(1) != Some(&layer)
+    }
+
+    /// Lets `to` use the storage of `from` where both lie in the same order and no later layer reads `from`.
+    fn share(&mut self, layer: usize, from: usize, to: usize) -> bool {
+        let layouts = &self.engine.layouts;
+        let alike = layouts[from] == layouts[to] || (layouts[from].is_plain() && layouts[to].is_plain());
+        let shared = alike && self.is_last_reader(layer, from);
         if shared {
-            self.storage[to] = self.storage[from];
+            self.sharing.share(to, from);
         }
         shared
+    }
+
+    /// A layer that combines its inputs element by element, in the storage of the first where possible.
+    fn combine(&mut self, layer: usize, combinations: &[Combination], to: usize) -> usize {
+        let inputs = &self.engine.steps[layer].inputs;
+        let (to, relu) = self.fuse_relu(to);
+        let shared = self.share(layer, inputs[0].0, to);
+        for (input, (blob, &combination)) in inputs.iter().zip(combinations).enumerate() {
+            let last = input + 1 == inputs.len();
+            let done = shared && input == 0 && combination.keeps_first();
+            if !done || (last && relu) {
+                let (from, relu) = (blob.0, relu && last);
+                self.actions.push(Action::Combine { layer, input, from, to, relu });
+            }
+        }
+        to
+    }
+
+    /// Puts channels one behind the other: an input whose storage can become part of the output's is there already.
+    fn concat(&mut self, layer: usize, to: usize) {
+        let engine = self.engine;
+        let whole = &engine.layouts[to];
+        let mut channel = 0;
+        for input in &engine.steps[layer].inputs {
+            let part = &engine.layouts[input.0];
+            let alike = Layout { shape: whole.shape, ..*part } == *whole;
+            let start = channel * whole.channel_stride();
+            let placed =
+                alike && self.is_last_reader(layer, input.0) && self.sharing.become_part(input.0, to, start);
+            if !placed {
+                self.actions.push(Action::Copy { from: input.0, to, channel });
+            }
+            channel += part.shape.channels;
+        }
     }
 
     fn product(&mut self, layer: usize, flat: bool, from: usize, to: usize) -> usize {
@@ -376,6 +393,9 @@ impl<'a> Planner<'a> {
             self.head_at.get_or_insert(self.actions.len());
         }
         let (middle, relu) = self.fuse_relu(to);
+        if flat {
+            self.sharing.keep_adjacent(middle);
+        }
         let pool = if flat { None } else { self.fuse(middle, |op| matches!(op, Operation::Pool(_))) };
         let Some(pool) = pool else {
             let outputs = Outputs::pixels(&self.engine.layouts[middle]);

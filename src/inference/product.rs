@@ -2,7 +2,7 @@
 
 use super::kernel::{CHAIN, InstructionSet, Kernel, MOST_ROWS, Tile, kernel, widest};
 use super::layout::{Layout, MOST_TASK_BLOCKS};
-use super::weights::{LayerWeights, Panels};
+use super::weights::{LayerWeights, Packing, Panels};
 use super::{LANES, Lanes};
 use crate::network::{Convolution, Shape};
 use std::array;
@@ -119,6 +119,12 @@ impl Product {
     /// Output channels of all groups.
     pub fn outputs(&self) -> usize {
         self.groups * self.group_outputs
+    }
+
+    /// How its weight is packed.
+    pub fn packing(&self) -> Packing {
+        let Self { depth, groups, group_outputs, panels, .. } = *self;
+        Packing { depth, groups, group_outputs, panels }
     }
 
     /// Words of the weight.

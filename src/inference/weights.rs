@@ -1,7 +1,6 @@
 //! Packed weights, of which single words can be read and changed in place.
 
 use super::Error;
-use super::product::Product;
 use crate::network::{Layer, LayerId, Operand, Parameter};
 
 /// How the output channels of one group are cut into panels of nearly equal height: the first `tall` panels have
@@ -38,18 +37,27 @@ impl Panels {
     }
 }
 
-/// Packed weight and bias of one layer: `[group][panel][k][channel of the panel]`.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct LayerWeights {
-    pub weight: Vec<f32>,
-    pub bias: Vec<f32>,
-    has_bias: bool,
-    depth: usize,
-    group_outputs: usize,
-    panels: Panels,
+/// How the weight of one layer is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packing {
+    /// Words of each output.
+    pub depth: usize,
+    pub groups: usize,
+    /// Outputs of a group.
+    pub group_outputs: usize,
+    pub panels: Panels,
 }
 
-impl LayerWeights {
+impl Packing {
+    /// One word for each of `channels` >= 1 channels, in their order.
+    pub fn per_channel(channels: usize) -> Self {
+        Self { depth: 1, groups: 1, group_outputs: channels, panels: Panels::new(channels, channels) }
+    }
+
+    fn outputs(&self) -> usize {
+        self.groups * self.group_outputs
+    }
+
     /// Place in the packed weight of word `index` of the row-major tensor.
     fn place(&self, index: usize) -> usize {
         let (output, k) = (index / self.depth, index % self.depth);
@@ -57,13 +65,15 @@ impl LayerWeights {
         let (first, height) = self.panels.panel_of(channel);
         (group * self.group_outputs + first) * self.depth + k * height + channel - first
     }
+}
 
-    /// Whether these weights were packed for `product`.
-    pub fn fits(&self, product: &Product) -> bool {
-        (self.depth, self.group_outputs, self.panels)
-            == (product.depth, product.group_outputs, product.panels)
-            && self.bias.len() == product.outputs()
-    }
+/// Packed weight and bias of one layer: `[group][panel][k][channel of the panel]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LayerWeights {
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+    has_bias: bool,
+    packing: Packing,
 }
 
 /// The weights and biases of a network, packed for the kernels of one [`super::Engine`]. They never need repacking:
@@ -75,7 +85,7 @@ pub struct Weights {
 
 impl Weights {
     /// Packs the parameters of one layer.
-    pub(super) fn pack_layer(layer: &Layer, product: &Product) -> Result<LayerWeights, Error> {
+    pub(super) fn pack_layer(layer: &Layer, packing: Packing) -> Result<LayerWeights, Error> {
         let values = |parameter: &Option<Parameter>, operand| match parameter {
             Some(Parameter { values: Some(values), dims }) => {
                 let words = dims.iter().product::<usize>();
@@ -94,11 +104,12 @@ impl Weights {
         let mut packed = LayerWeights {
             weight: vec![0.0; weight.len()],
             has_bias: bias.is_some(),
-            bias: bias.unwrap_or_else(|| vec![0.0; product.outputs()]),
-            depth: product.depth,
-            group_outputs: product.group_outputs,
-            panels: product.panels,
+            bias: bias.unwrap_or_else(|| vec![0.0; packing.outputs()]),
+            packing,
         };
+        if !packed.fits(packing) {
+            return Err(Error::ForeignWeights);
+        }
         packed.pack(&weight);
         Ok(packed)
     }
@@ -119,7 +130,7 @@ impl Weights {
     pub fn get(&self, layer: LayerId, operand: Operand, index: usize) -> f32 {
         self.check(layer, operand, index);
         match (&self.layers[layer.0], operand) {
-            (Some(weights), Operand::Weight) => weights.weight[weights.place(index)],
+            (Some(weights), Operand::Weight) => weights.weight[weights.packing.place(index)],
             (Some(weights), _) => weights.bias[index],
             (None, _) => unreachable!("a layer with words has weights"),
         }
@@ -133,7 +144,7 @@ impl Weights {
         self.check(layer, operand, index);
         match (&mut self.layers[layer.0], operand) {
             (Some(weights), Operand::Weight) => {
-                let place = weights.place(index);
+                let place = weights.packing.place(index);
                 weights.weight[place] = value;
             }
             (Some(weights), _) => weights.bias[index] = value,
@@ -161,17 +172,24 @@ impl Weights {
 }
 
 impl LayerWeights {
+    /// Whether these weights were packed as `packing` says.
+    pub fn fits(&self, packing: Packing) -> bool {
+        self.packing == packing
+            && self.bias.len() == packing.outputs()
+            && self.weight.len() == packing.outputs() * packing.depth
+    }
+
     fn pack(&mut self, values: &[f32]) {
-        let groups = self.bias.len() / self.group_outputs;
+        let Packing { depth, groups, group_outputs, panels } = self.packing;
         for group in 0..groups {
-            for index in 0..self.panels.count {
-                let (first, height) = self.panels.panel(index);
-                let start = (group * self.group_outputs + first) * self.depth;
-                let panel = start..start + height * self.depth;
+            for index in 0..panels.count {
+                let (first, height) = panels.panel(index);
+                let start = (group * group_outputs + first) * depth;
+                let panel = start..start + height * depth;
                 let rows = &values[panel.clone()];
                 for (k, packed) in self.weight[panel].chunks_exact_mut(height).enumerate() {
                     for (row, word) in packed.iter_mut().enumerate() {
-                        *word = rows[row * self.depth + k];
+                        *word = rows[row * depth + k];
                     }
                 }
             }

@@ -1,8 +1,12 @@
 //! The engine against references written from the definitions.
 
+mod classes;
 mod forward;
+mod graphs;
+mod kinds;
 mod layers;
 mod network;
+mod plans;
 mod reference;
 
 use super::{Activations, Engine, InstructionSet, NoHook, Start};
@@ -29,6 +33,17 @@ fn blob(engine: &Engine, network: &Network, images: &Activations, blob: BlobId) 
 /// The bits of a blob, image after image.
 fn bits(activations: &Activations) -> Vec<u32> {
     activations.to_images().iter().map(|x| x.to_bits()).collect()
+}
+
+/// Compares bits and shows the first that differ.
+#[track_caller]
+fn assert_bits(found: &Activations, expected: &[u32], context: &str) {
+    let found = bits(found);
+    assert_eq!(found.len(), expected.len(), "{context}");
+    if let Some(at) = found.iter().zip(expected).position(|(found, expected)| found != expected) {
+        let [found, expected] = [found[at], expected[at]].map(f32::from_bits);
+        panic!("{context}: element {at} is {found} instead of {expected}");
+    }
 }
 
 /// Every blob of the network as the canonical reference computes it, image after image.

@@ -1,11 +1,12 @@
 //! Networks with seeded random parameters, built layer by layer.
 
 use crate::network::{
-    Blob, BlobId, Convolution, Layer, LayerId, LayerKind, Network, Parameter, Pooling, PoolingMethod, Shape,
-    Window,
+    Blob, BlobId, Convolution, Eltwise, Layer, LayerId, LayerKind, Network, Parameter, Pooling,
+    PoolingMethod, Shape, Window,
 };
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
+use std::collections::BTreeMap;
 
 /// Uniform values in -1..1.
 pub fn values(seed: u64, count: usize) -> Vec<f32> {
@@ -29,7 +30,13 @@ impl Builder {
     pub fn new(channels: usize, height: usize, width: usize) -> Self {
         let shape = Shape::new(channels, height, width);
         let data = Blob { name: "data".into(), shape, producer: None };
-        let network = Network { name: "test".into(), blobs: vec![data], layers: vec![], notes: vec![] };
+        let network = Network {
+            name: "test".into(),
+            blobs: vec![data],
+            layers: vec![],
+            normalisations: BTreeMap::new(),
+            notes: vec![],
+        };
         Self { network, last: BlobId(0), seed: 1 }
     }
 
@@ -54,14 +61,27 @@ impl Builder {
         Parameter { values: Some(values(self.seed, words)), dims }
     }
 
-    pub fn layer(mut self, kind: LayerKind, shape: Shape, weight: Option<Vec<usize>>, bias: bool) -> Self {
+    pub fn layer(self, kind: LayerKind, shape: Shape, weight: Option<Vec<usize>>, bias: bool) -> Self {
+        let inputs = vec![self.last];
+        self.join(kind, inputs, shape, weight, bias)
+    }
+
+    /// Adds a layer that reads `inputs`.
+    pub fn join(
+        mut self,
+        kind: LayerKind,
+        inputs: Vec<BlobId>,
+        shape: Shape,
+        weight: Option<Vec<usize>>,
+        bias: bool,
+    ) -> Self {
         let id = self.network.layers.len();
         let name = format!("layer{id}");
         let output = BlobId(self.network.blobs.len());
         let bias = bias.then(|| self.parameter(vec![shape.channels]));
         let weight = weight.map(|dims| self.parameter(dims));
         self.network.blobs.push(Blob { name: name.clone(), shape, producer: Some(LayerId(id)) });
-        self.network.layers.push(Layer { name, kind, inputs: vec![self.last], output, weight, bias });
+        self.network.layers.push(Layer { name, kind, inputs, output, weight, bias });
         self.last = output;
         self
     }
@@ -114,8 +134,38 @@ impl Builder {
     }
 
     pub fn softmax(self) -> Self {
+        self.plain(LayerKind::Softmax)
+    }
+
+    /// A layer without parameters that keeps the shape.
+    pub fn plain(self, kind: LayerKind) -> Self {
         let shape = self.shape();
-        self.layer(LayerKind::Softmax, shape, None, false)
+        self.layer(kind, shape, None, false)
+    }
+
+    pub fn affine(self, bias: bool) -> Self {
+        let shape = self.shape();
+        self.layer(LayerKind::Affine, shape, Some(vec![shape.channels]), bias)
+    }
+
+    pub fn eltwise(self, eltwise: Eltwise, inputs: Vec<BlobId>) -> Self {
+        let shape = self.network.blob(inputs[0]).shape;
+        self.join(LayerKind::Eltwise(eltwise), inputs, shape, None, false)
+    }
+
+    pub fn sum(self, inputs: Vec<BlobId>) -> Self {
+        let coefficients = vec![1.0; inputs.len()];
+        self.eltwise(Eltwise::Sum { coefficients }, inputs)
+    }
+
+    pub fn concat(self, inputs: Vec<BlobId>) -> Self {
+        let channels = inputs.iter().map(|&input| self.network.blob(input).shape.channels).sum();
+        let shape = Shape { channels, ..self.network.blob(inputs[0]).shape };
+        self.join(LayerKind::Concat, inputs, shape, None, false)
+    }
+
+    pub fn reshape(self, shape: Shape) -> Self {
+        self.layer(LayerKind::Reshape, shape, None, false)
     }
 
     pub fn build(self) -> Network {

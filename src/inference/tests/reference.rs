@@ -1,14 +1,28 @@
 //! A plain forward pass, image by image, written from the definitions: in binary32 in the canonical order, and in
 //! binary64.
 
-use crate::network::{Convolution, Layer, LayerKind, Network, Pooling, PoolingMethod, Shape};
-use std::ops::{Add, Div, Mul};
+use crate::inference::elementary;
+use crate::network::{
+    Convolution, Eltwise, Layer, LayerKind, LocalResponse, Network, Pooling, PoolingMethod, Shape,
+};
+use std::ops::{Add, Div, Mul, Sub};
 
+/// In binary32 elementary functions are the engine's own, so that bits can be compared behind them; in binary64 they are
+/// the system's.
 pub trait Real:
-    Copy + PartialOrd + From<f32> + Add<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+    Copy
+    + PartialOrd
+    + From<f32>
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
 {
     fn fused(self, factor: Self, term: Self) -> Self;
     fn exponential(self) -> Self;
+    fn sigmoid(self) -> Self;
+    fn tanh(self) -> Self;
+    fn power(self, exponent: f32) -> Self;
 }
 
 impl Real for f32 {
@@ -16,7 +30,22 @@ impl Real for f32 {
         self.mul_add(factor, term)
     }
     fn exponential(self) -> f32 {
-        self.exp()
+        elementary::exponential(self)
+    }
+    fn sigmoid(self) -> f32 {
+        elementary::sigmoid(self)
+    }
+    fn tanh(self) -> f32 {
+        elementary::tanh(self)
+    }
+    fn power(self, exponent: f32) -> f32 {
+        match exponent {
+            0.25 => self.sqrt().sqrt(),
+            0.5 => self.sqrt(),
+            0.75 => self.sqrt() * self.sqrt().sqrt(),
+            1.0 => self,
+            _ => elementary::power(self, exponent),
+        }
     }
 }
 
@@ -26,6 +55,15 @@ impl Real for f64 {
     }
     fn exponential(self) -> f64 {
         self.exp()
+    }
+    fn sigmoid(self) -> f64 {
+        1.0 / (1.0 + (-self).exp())
+    }
+    fn tanh(self) -> f64 {
+        f64::tanh(self)
+    }
+    fn power(self, exponent: f32) -> f64 {
+        self.powf(f64::from(exponent))
     }
 }
 
@@ -103,43 +141,159 @@ fn pooling<R: Real>(p: &Pooling, input: Shape, x: &[R], output: Shape) -> Vec<R>
     y
 }
 
+fn local_response<R: Real>(l: &LocalResponse, shape: Shape, x: &[R]) -> Vec<R> {
+    let at =
+        |channel: usize, row: usize, column: usize| (channel * shape.height + row) * shape.width + column;
+    let n = if l.within_channel { l.size * l.size } else { l.size };
+    let alpha = R::from((f64::from(l.alpha) / n as f64) as f32);
+    // Whether element b counts for element a, on an axis that is summed over.
+    let near = |a: usize, b: usize| b + (l.size - 1) / 2 >= a && b <= a + l.size / 2;
+    let mut y = Vec::new();
+    for channel in 0..shape.channels {
+        for row in 0..shape.height {
+            for column in 0..shape.width {
+                let mut sum = R::from(0.0);
+                for c in 0..shape.channels {
+                    for r in 0..shape.height {
+                        for k in 0..shape.width {
+                            let counts = if l.within_channel {
+                                c == channel && near(row, r) && near(column, k)
+                            } else {
+                                (r, k) == (row, column) && near(channel, c)
+                            };
+                            if counts {
+                                let x = x[at(c, r, k)];
+                                sum = x.fused(x, sum);
+                            }
+                        }
+                    }
+                }
+                y.push(x[at(channel, row, column)] / alpha.fused(sum, R::from(l.k)).power(l.beta));
+            }
+        }
+    }
+    y
+}
+
+fn softmax<R: Real>(shape: Shape, x: &[R]) -> Vec<R> {
+    let pixels = shape.height * shape.width;
+    let mut y = x.to_vec();
+    for pixel in 0..pixels {
+        let of = |x: &[R], channel: usize| x[channel * pixels + pixel];
+        let logits = (0..shape.channels).map(|channel| of(x, channel));
+        let most = logits.reduce(|most, x| if x > most { x } else { most }).unwrap();
+        let mut sum = R::from(0.0);
+        for channel in 0..shape.channels {
+            let e = (of(x, channel) - most).exponential();
+            sum = sum + e;
+            y[channel * pixels + pixel] = e;
+        }
+        for channel in 0..shape.channels {
+            y[channel * pixels + pixel] = of(&y, channel) / sum;
+        }
+    }
+    y
+}
+
+fn eltwise<R: Real>(eltwise: &Eltwise, inputs: &[&[R]]) -> Vec<R> {
+    let combine = |index: usize, before: R, x: R| match eltwise {
+        Eltwise::Sum { coefficients } => R::from(coefficients[index]).fused(x, before),
+        Eltwise::Product => before * x,
+        Eltwise::Max => {
+            if x > before {
+                x
+            } else {
+                before
+            }
+        }
+    };
+    let first = |x: R| match eltwise {
+        Eltwise::Sum { coefficients } => R::from(coefficients[0]) * x,
+        _ => x,
+    };
+    let mut y: Vec<R> = inputs[0].iter().map(|&x| first(x)).collect();
+    for (index, input) in inputs.iter().enumerate().skip(1) {
+        for (y, &x) in y.iter_mut().zip(*input) {
+            *y = combine(index, *y, x);
+        }
+    }
+    y
+}
+
+fn inner_product<R: Real>(layer: &Layer, outputs: usize, x: &[R]) -> Vec<R> {
+    let weight = layer.weight.as_ref().unwrap().values.as_ref().unwrap();
+    let bias = layer.bias.as_ref().map(|bias| bias.values.as_ref().unwrap());
+    (0..outputs)
+        .map(|o| {
+            let row = &weight[o * x.len()..][..x.len()];
+            sum(row.iter().map(|&w| R::from(w)).zip(x.iter().copied()), bias.map(|bias| bias[o]))
+        })
+        .collect()
+}
+
+fn affine<R: Real>(layer: &Layer, shape: Shape, x: &[R]) -> Vec<R> {
+    let weight = layer.weight.as_ref().unwrap().values.as_ref().unwrap();
+    let bias = layer.bias.as_ref().map(|bias| bias.values.as_ref().unwrap());
+    let of = |(index, &x): (usize, &R)| {
+        let channel = index / (shape.height * shape.width);
+        R::from(weight[channel]).fused(x, R::from(bias.map_or(0.0, |bias| bias[channel])))
+    };
+    x.iter().enumerate().map(of).collect()
+}
+
 /// All blobs of one image.
 pub fn forward<R: Real>(network: &Network, image: &[f32]) -> Vec<Vec<R>> {
+    forward_stored(network, image, |_, _| {})
+}
+
+/// All blobs of one image, each changed by `store` before anything reads it.
+pub fn forward_stored<R: Real>(
+    network: &Network,
+    image: &[f32],
+    store: impl Fn(usize, &mut [R]),
+) -> Vec<Vec<R>> {
     let mut blobs: Vec<Vec<R>> = vec![vec![]; network.blobs.len()];
     blobs[0] = image.iter().map(|&x| R::from(x)).collect();
+    store(0, &mut blobs[0]);
     for layer in &network.layers {
         let (input, output) = (network.blob(layer.inputs[0]).shape, network.blob(layer.output).shape);
         let x = &blobs[layer.inputs[0].0];
         let zero = R::from(0.0);
-        blobs[layer.output.0] = match &layer.kind {
+        let each = |change: &dyn Fn(R) -> R| x.iter().map(|&x| change(x)).collect();
+        let mut y = match &layer.kind {
             LayerKind::Convolution(c) => convolution(c, layer, input, x, output),
-            LayerKind::InnerProduct { outputs } => {
-                let weight = layer.weight.as_ref().unwrap().values.as_ref().unwrap();
-                let bias = layer.bias.as_ref().map(|bias| bias.values.as_ref().unwrap());
-                (0..*outputs)
-                    .map(|o| {
-                        let row = &weight[o * x.len()..][..x.len()];
-                        sum(row.iter().map(|&w| R::from(w)).zip(x.iter().copied()), bias.map(|bias| bias[o]))
-                    })
-                    .collect()
-            }
+            LayerKind::InnerProduct { outputs } => inner_product(layer, *outputs, x),
             LayerKind::Pooling(p) => pooling(p, input, x, output),
-            LayerKind::Relu { negative_slope } => x
-                .iter()
-                .map(|&x| match x < zero {
-                    true if *negative_slope == 0.0 => zero,
-                    true => R::from(*negative_slope) * x,
-                    false => x,
-                })
-                .collect(),
-            LayerKind::Softmax => {
-                let e: Vec<R> = x.iter().map(|x| x.exponential()).collect();
-                let total = e.iter().fold(zero, |total, &e| total + e);
-                e.iter().map(|&e| e / total).collect()
+            LayerKind::Relu { negative_slope } => each(&|x| match x < zero {
+                true if *negative_slope == 0.0 => zero,
+                true => R::from(*negative_slope) * x,
+                false => x,
+            }),
+            LayerKind::Softmax => softmax(input, x),
+            LayerKind::Dropout | LayerKind::Reshape => x.clone(),
+            LayerKind::LocalResponse(l) => local_response(l, input, x),
+            LayerKind::Concat => layer.inputs.iter().flat_map(|input| blobs[input.0].clone()).collect(),
+            LayerKind::Eltwise(kind) => {
+                eltwise(kind, &layer.inputs.iter().map(|input| &blobs[input.0][..]).collect::<Vec<_>>())
             }
-            LayerKind::Dropout => x.clone(),
-            kind => panic!("the engine refuses {}", kind.name()),
+            LayerKind::Affine => affine(layer, input, x),
+            LayerKind::Sigmoid => each(&R::sigmoid),
+            LayerKind::Tanh => each(&R::tanh),
+            LayerKind::Clip { min, max } => {
+                let (min, max) = (R::from(*min), R::from(*max));
+                each(&|x| {
+                    if x < min {
+                        min
+                    } else if x > max {
+                        max
+                    } else {
+                        x
+                    }
+                })
+            }
         };
+        store(layer.output.0, &mut y);
+        blobs[layer.output.0] = y;
     }
     blobs
 }

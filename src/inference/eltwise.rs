@@ -1,0 +1,102 @@
+//! Element-wise layers of several inputs, one input after the other in their order.
+
+use super::activation::{rectified, runs};
+use super::dispatch::{Job, dispatch};
+use super::kernel::InstructionSet;
+use super::layout::Layout;
+use super::{LANES, Lanes};
+
+/// How an input joins what the inputs before it gave.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Combination {
+    /// The coefficient times the input, added by a fused multiply-add.
+    Sum(f32),
+    Product,
+    /// A NaN never wins against a number.
+    Max,
+}
+
+impl Combination {
+    /// Whether the first input stays as it is.
+    pub fn keeps_first(self) -> bool {
+        !matches!(self, Self::Sum(coefficient) if coefficient != 1.0)
+    }
+}
+
+/// One input of a layer at work on one block.
+pub(super) struct Combine<'a> {
+    pub combination: Combination,
+    /// Nothing was combined yet.
+    pub first: bool,
+    /// Whether negative results become 0.
+    pub relu: bool,
+    /// The input and its layout; none for the output itself, of a first input in place.
+    pub input: Option<(&'a [Lanes], Layout)>,
+    pub output: &'a mut [Lanes],
+    pub layout: Layout,
+}
+
+impl Combine<'_> {
+    pub fn run(self, set: InstructionSet) {
+        dispatch(set, self);
+    }
+}
+
+#[inline]
+fn larger(most: f32, x: f32) -> f32 {
+    if x > most || most.is_nan() { x } else { most }
+}
+
+#[allow(
+    clippy::inline_always,
+    reason = "the loops take the instruction set of the function that they are inlined into"
+)]
+impl Job for Combine<'_> {
+    #[inline(always)]
+    fn run(mut self) {
+        match (self.combination, self.first) {
+            (Combination::Sum(coefficient), true) => self.each(|_, x| coefficient * x),
+            (Combination::Sum(coefficient), false) => self.each(|sum, x| coefficient.mul_add(x, sum)),
+            (_, true) => self.each(|_, x| x),
+            (Combination::Product, false) => self.each(|product, x| product * x),
+            (Combination::Max, false) => self.each(larger),
+        }
+    }
+}
+
+#[allow(
+    clippy::inline_always,
+    reason = "the loops take the instruction set of the function that they are inlined into"
+)]
+impl Combine<'_> {
+    #[inline(always)]
+    fn each(&mut self, combine: impl Fn(f32, f32) -> f32) {
+        if self.relu {
+            self.vectors(|before, x| rectified(combine(before, x)));
+        } else {
+            self.vectors(combine);
+        }
+    }
+
+    #[inline(always)]
+    fn vectors(&mut self, combine: impl Fn(f32, f32) -> f32) {
+        for channel in 0..self.layout.shape.channels {
+            let Some((input, from)) = self.input else {
+                for run in runs(&self.layout, channel, self.layout.is_plain()) {
+                    for vector in &mut self.output[run] {
+                        let x = vector.0;
+                        vector.0 = std::array::from_fn::<_, LANES, _>(|lane| combine(x[lane], x[lane]));
+                    }
+                }
+                continue;
+            };
+            let whole = from.is_plain() && self.layout.is_plain();
+            for (to, from) in runs(&self.layout, channel, whole).zip(runs(&from, channel, whole)) {
+                for (to, x) in self.output[to].iter_mut().zip(&input[from]) {
+                    let before = to.0;
+                    to.0 = std::array::from_fn::<_, LANES, _>(|lane| combine(before[lane], x.0[lane]));
+                }
+            }
+        }
+    }
+}
