@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Where the schemas are.
 const FOLDER: &str = "proto";
 /// The schemas, relative to [`FOLDER`].
-const SCHEMAS: [&str; 1] = ["caffe.proto"];
+const SCHEMAS: [&str; 2] = ["caffe.proto", "onnx.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={FOLDER}");

@@ -1,0 +1,188 @@
+//! Damaged files: never a panic, never values of the wrong number.
+
+use super::*;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+/// A model with most operators, raw and typed tensors.
+fn small() -> ModelProto {
+    let nodes = vec![
+        node("Conv", "conv", "x w b", "c", &[ints("pads", &[1, 1, 1, 1]), int("group", 1)]),
+        node("BatchNormalization", "bn", "c s t m v", "n", &[float("epsilon", 0.1)]),
+        node("Relu", "relu", "n", "r", &[]),
+        node("LRN", "lrn", "r", "l", &[int("size", 3)]),
+        node("Add", "add", "c l", "a", &[]),
+        node("Concat", "cat", "a r", "k", &[int("axis", 1)]),
+        node(
+            "MaxPool",
+            "pool",
+            "k",
+            "p",
+            &[ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2]), int("ceil_mode", 1)],
+        ),
+        node(
+            "AveragePool",
+            "mean",
+            "p",
+            "e",
+            &[ints("kernel_shape", &[2, 2]), text("auto_pad", "SAME_UPPER")],
+        ),
+        node("Clip", "clip", "e lo", "i", &[]),
+        node("Shape", "shape", "i", "z", &[int("end", 1)]),
+        node("Concat", "zs", "z rest", "zs", &[int("axis", 0)]),
+        node("Reshape", "reshape", "i zs", "f", &[]),
+        node("Constant", "fcw", "", "fw", &[tensor("value", counted("", &[8, 16]))]),
+        node("MatMul", "fc", "f fw2", "g", &[]),
+        node("Add", "fcb", "g fb", "h", &[]),
+        node("Gemm", "fc2", "h fw b2", "o", &[float("alpha", 0.5)]),
+        node("Dropout", "drop", "o", "d mask", &[]),
+        node("Softmax", "prob", "d", "y", &[]),
+    ];
+    let typed = TensorProto { float_data: vec![0.5, 0.25], raw_data: None, ..counted("t", &[2]) };
+    let tensors = vec![
+        counted("w", &[2, 1, 3, 3]),
+        counted("b", &[2]),
+        counted("s", &[2]),
+        typed,
+        counted("m", &[2]),
+        counted("v", &[2]),
+        floats("lo", &[], &[0.0]),
+        integers("rest", &[-1]),
+        counted("fw2", &[16, 8]),
+        counted("fb", &[8]),
+        counted("b2", &[16]),
+    ];
+    model(13, &[1, 1, 4, 4], nodes, tensors)
+}
+
+fn check(network: &Network) {
+    for parameter in network.layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]).flatten() {
+        assert_eq!(parameter.values.as_ref().map(Vec::len), Some(parameter.words()));
+    }
+    for (id, layer) in network.layers_with_ids() {
+        assert_eq!(network.blob(layer.output).producer, Some(id));
+        assert!(
+            layer.inputs.iter().all(|input| network.blob(*input).producer.is_none_or(|other| other < id))
+        );
+    }
+    let names: std::collections::HashSet<_> = network.layers.iter().map(|layer| &layer.name).collect();
+    assert_eq!(names.len(), network.layers.len());
+    assert!(network.blobs.iter().all(|blob| (1..=1 << 31).contains(&blob.shape.elements())));
+}
+
+#[test]
+fn a_model_cut_anywhere_is_refused() {
+    let file = small().encode_to_vec();
+    let whole = read(&small()).unwrap();
+    assert_eq!(whole.layers.len(), 13, "{:?}", layers(&whole));
+    check(&whole);
+    for length in 0..file.len() {
+        let outcome = read_bytes(file[..length].to_vec().into(), Path::new("net.onnx"));
+        assert!(outcome.is_err(), "{length} of {} bytes", file.len());
+    }
+}
+
+#[test]
+fn flipped_bits_do_no_harm() {
+    let file = small().encode_to_vec();
+    let mut random = Pcg64Mcg::seed_from_u64(3);
+    let (mut accepted, mut refused) = (0, 0);
+    for _ in 0..30_000 {
+        let mut damaged = file.clone();
+        for _ in 0..random.random_range(1..4) {
+            let bit = random.random_range(0..8 * damaged.len());
+            damaged[bit / 8] ^= 1 << (bit % 8);
+        }
+        match read_bytes(damaged.into(), Path::new("net.onnx")) {
+            Err(error) => {
+                refused += 1;
+                assert!(error.to_string().starts_with("net.onnx: "));
+            }
+            Ok(network) => {
+                accepted += 1;
+                check(&network);
+            }
+        }
+    }
+    assert!(accepted > 1_000 && refused > 1_000, "{accepted} accepted, {refused} refused");
+}
+
+/// Flips find few of the fields in the structure; here these are changed to extreme values one at a time.
+#[test]
+fn extreme_numbers_do_no_harm() {
+    const EXTREME: [i64; 9] = [i64::MIN, -1, 0, 1, 2, 3, 1 << 31, 1 << 62, i64::MAX];
+    let whole = small();
+    let graph = whole.graph.as_ref().unwrap();
+    let mut variants: Vec<ModelProto> = Vec::new();
+    for extreme in EXTREME {
+        let mut vary = |change: &dyn Fn(&mut GraphProto)| {
+            let mut model = whole.clone();
+            change(model.graph.as_mut().unwrap());
+            variants.push(model);
+        };
+        for (n, node) in graph.node.iter().enumerate() {
+            for (a, attribute) in node.attribute.iter().enumerate() {
+                vary(&|graph| graph.node[n].attribute[a].i = Some(extreme));
+                for i in 0..attribute.ints.len() {
+                    vary(&|graph| graph.node[n].attribute[a].ints[i] = extreme);
+                }
+            }
+        }
+        for (t, tensor) in graph.initializer.iter().enumerate() {
+            vary(&|graph| graph.initializer[t].dims.push(extreme));
+            for d in 0..tensor.dims.len() {
+                vary(&|graph| graph.initializer[t].dims[d] = extreme);
+            }
+            for i in 0..tensor.int64_data.len() {
+                vary(&|graph| graph.initializer[t].int64_data[i] = extreme);
+            }
+        }
+        for d in 0..4 {
+            vary(&|graph| {
+                let kind = graph.input[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap();
+                kind.shape.as_mut().unwrap().dim[d].dim_value = Some(extreme);
+            });
+        }
+    }
+    let mut refused = 0;
+    for model in &variants {
+        match read(model) {
+            Ok(network) => check(&network),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > variants.len() / 3, "{refused} of {}", variants.len());
+}
+
+/// Nodes read from each other at random: cycles, values that nothing writes, values written twice.
+#[test]
+fn tangled_nodes_do_no_harm() {
+    let whole = small();
+    let mut random = Pcg64Mcg::seed_from_u64(4);
+    let (mut accepted, mut refused) = (0, 0);
+    for _ in 0..5_000 {
+        let mut model = whole.clone();
+        let nodes = &mut model.graph.as_mut().unwrap().node;
+        for _ in 0..random.random_range(1..3) {
+            let (from, to) = (random.random_range(0..nodes.len()), random.random_range(0..nodes.len()));
+            match random.random_range(0..4) {
+                0 => nodes.swap(from, to),
+                1 => nodes[to].output = nodes[from].output.clone(),
+                2 => nodes[to].name = nodes[from].name.clone(),
+                _ => {
+                    if let Some(input) = nodes[to].input.first_mut() {
+                        input.clone_from(&whole.graph.as_ref().unwrap().node[from].output[0]);
+                    }
+                }
+            }
+        }
+        match read(&model) {
+            Ok(network) => {
+                accepted += 1;
+                check(&network);
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(accepted > 200 && refused > 200, "{accepted} accepted, {refused} refused");
+}
