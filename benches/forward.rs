@@ -14,6 +14,7 @@ use criterion::{Criterion, Throughput};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Dxsm;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -31,7 +32,13 @@ struct Chain(Network);
 impl Chain {
     fn new(input: Shape) -> Self {
         let data = Blob { name: "data".into(), shape: input, producer: None };
-        Self(Network { name: "benchmark".into(), blobs: vec![data], layers: vec![], notes: vec![] })
+        Self(Network {
+            name: "benchmark".into(),
+            blobs: vec![data],
+            layers: vec![],
+            normalisations: BTreeMap::new(),
+            notes: vec![],
+        })
     }
 
     fn layer(mut self, kind: LayerKind, shape: Shape, weight: Option<Vec<usize>>) -> Self {
