@@ -21,8 +21,8 @@ pub(super) fn worth_keeping(network: &Network, images: usize) -> Vec<BlobId> {
     let mut bytes = 0;
     let layers: Vec<_> = network.layers_with_ids().filter(|(_, layer)| layer.weight.is_some()).collect();
     for (id, _) in layers.into_iter().rev() {
-        let more: Vec<_> = cut(network, id).into_iter().filter(|blob| !kept.contains(blob)).collect();
-        let more = more.into_iter().filter(|blob| *blob != network.input()).collect::<Vec<_>>();
+        let at_hand = |blob: &BlobId| *blob == network.input() || kept.contains(blob);
+        let more: Vec<_> = cut(network, id).into_iter().filter(|blob| !at_hand(blob)).collect();
         let size: usize =
             more.iter().map(|blob| network.blob(*blob).shape.elements() * images * size_of::<f32>()).sum();
         if bytes + size > BUDGET_BYTES {
