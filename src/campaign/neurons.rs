@@ -54,7 +54,7 @@ impl OperandHook for Neurons<'_> {
             }
             if !stored.words.is_identity() {
                 // A blob has one scale: the index, which would select a channel's, does not matter.
-                operand.for_each_row(|_, row| stored.words.deliver_all(0, row));
+                operand.change_all(|values| stored.words.deliver_all(0, values));
             }
             for &(element, lane, value) in &buffers.hits {
                 operand.set(element, lane, value);

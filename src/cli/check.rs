@@ -7,7 +7,7 @@ use super::progress::Voice;
 use super::session::Session;
 use crate::campaign;
 use crate::experiment::{Experiment, Site, Volume};
-use crate::inference::{self, Activations, Engine, NoHook, Start};
+use crate::inference::{self, Engine, NoHook, Start};
 use crate::network::Network;
 use crate::report::{grouped, percent, table};
 use serde::Serialize;
@@ -137,7 +137,7 @@ fn seconds_per_image(network: &Network) -> Result<f64, inference::Error> {
     let weights = engine.pack(network)?;
     let images = inference::LANES * rayon::current_num_threads();
     let shape = network.blob(network.input()).shape;
-    let inputs = Activations::from_images(shape, images, &vec![0.0; images * shape.elements()])?;
+    let inputs = engine.zeros(shape, images);
     let pass =
         || engine.forward(&weights, &Start::new(network.input(), &inputs), &[engine.logits()], &NoHook);
     // The first pass makes the buffers.

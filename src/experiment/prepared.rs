@@ -104,7 +104,8 @@ impl Prepared {
         let calibration = experiment.calibration_images(dataset.images())?;
         let weights = engine.pack(&network)?;
         let watch = RangeWatch::new(&network);
-        let inputs = read_inputs(&dataset, [images, calibration], range_images(&dataset), |inputs| {
+        let zeros = engine.zeros(dataset.shape(), images);
+        let inputs = read_inputs(&dataset, zeros, calibration, range_images(&dataset), |inputs| {
             engine.forward(&weights, &Start::new(network.input(), inputs), &[engine.logits()], &watch)?;
             Ok(())
         })?;
@@ -215,16 +216,17 @@ fn range_images(dataset: &Dataset) -> usize {
     (RANGE_BYTES / bytes.max(1)).max(1).next_multiple_of(inference::LANES)
 }
 
-/// The network inputs of the first `images` images. `calibrate` is given those of the first `calibration` ones in parts
+/// Fills `inputs` with the network inputs of the first images. `calibrate` is given those of the first `calibration` ones in parts
 /// of at most `step` images: each image is decoded once, and only the result holds more than `step` of them.
 fn read_inputs(
     dataset: &Dataset,
-    [images, calibration]: [usize; 2],
+    mut inputs: Activations,
+    calibration: usize,
     step: usize,
     mut calibrate: impl FnMut(&Activations) -> Result<(), PrepareError>,
 ) -> Result<Activations, PrepareError> {
     let (shape, elements) = (dataset.shape(), dataset.shape().elements());
-    let mut inputs = Activations::zeros(shape, images);
+    let images = inputs.images();
     let end = images.max(calibration);
     for first in (0..end).step_by(step) {
         let range = first..end.min(first + step);
@@ -268,13 +270,8 @@ impl OperandHook for RangeWatch {
     }
 
     fn store(&self, blob: BlobId, _: usize, operand: &mut OperandBlock<'_>) {
-        let images = operand.images();
         let mut range = Range::default();
-        operand.for_each_row(|_, row| {
-            for element in row.chunks_exact(inference::LANES) {
-                element[..images].iter().for_each(|&value| range.include(value));
-            }
-        });
+        operand.for_each(|value| range.include(value));
         self.0[&blob].fetch_max(range.max_abs.to_bits(), Ordering::Relaxed);
     }
 }
@@ -296,7 +293,8 @@ mod tests {
         let whole = dataset.inputs(0..70).unwrap();
         for (counts, step) in [([50, 70], 16), ([70, 50], 16), ([70, 50], 48), ([70, 3], 100), ([3, 70], 1)] {
             let mut calibrated = Vec::new();
-            let inputs = read_inputs(&dataset, counts, step, |part| {
+            let zeros = Activations::zeros(dataset.shape(), counts[0]);
+            let inputs = read_inputs(&dataset, zeros, counts[1], step, |part| {
                 assert!(part.images() <= step);
                 calibrated.extend(part.to_images());
                 Ok(())

@@ -1,11 +1,11 @@
 //! Element-wise layers of one input.
 
+use super::LANES;
 use super::dispatch::{Job, dispatch};
 use super::elementary::{sigmoid, tanh};
 use super::kernel::InstructionSet;
-use super::layout::Layout;
+use super::layout::{Layout, Order};
 use super::weights::LayerWeights;
-use super::{LANES, Lanes};
 use std::ops::Range;
 
 /// What is done to each element.
@@ -31,8 +31,8 @@ pub(super) struct Map<'a> {
     /// Whether negative results become 0.
     pub relu: bool,
     /// The input and its layout; none to work in place.
-    pub input: Option<(&'a [Lanes], Layout)>,
-    pub output: &'a mut [Lanes],
+    pub input: Option<(&'a [f32], Layout)>,
+    pub output: &'a mut [f32],
     pub layout: Layout,
 }
 
@@ -54,20 +54,28 @@ fn clipped(x: f32, min: f32, max: f32) -> f32 {
     if x > max { max } else { x }
 }
 
-/// The vectors of each row of channel `channel`; one run where rows adjoin.
+/// The values of each row of a plane; one run where rows adjoin.
 #[inline]
-pub(super) fn runs(
-    layout: &Layout,
-    channel: usize,
-    whole: bool,
-) -> impl Iterator<Item = Range<usize>> + use<> {
+pub(super) fn runs(layout: &Layout, plane: usize, whole: bool) -> impl Iterator<Item = Range<usize>> + use<> {
     let layout = *layout;
-    let shape = layout.shape;
-    let (count, length) = if whole { (1, shape.height * shape.width) } else { (shape.height, shape.width) };
+    let (height, length) = (layout.shape.height, layout.row_values());
+    let (count, length) = if whole { (1, height * length) } else { (height, length) };
     (0..count).map(move |row| {
-        let start = layout.at(channel, row, 0);
+        let start = layout.at(plane, row, 0);
         start..start + length
     })
+}
+
+/// The vectors of some values that fill whole ones.
+#[inline]
+pub(super) fn vectors(values: &[f32]) -> &[[f32; LANES]] {
+    values.as_chunks().0
+}
+
+/// As [`vectors`], to be changed.
+#[inline]
+pub(super) fn vectors_mut(values: &mut [f32]) -> &mut [[f32; LANES]] {
+    values.as_chunks_mut().0
 }
 
 #[allow(
@@ -103,36 +111,40 @@ impl Job for Map<'_> {
 impl Map<'_> {
     #[inline(always)]
     fn each(&mut self, change: impl Fn(f32) -> f32) {
-        for channel in 0..self.layout.shape.channels {
-            self.channel(channel, &change);
+        for plane in 0..self.layout.planes() {
+            self.plane(plane, |x, _| change(x));
         }
     }
 
     #[inline(always)]
     fn affine(&mut self, last: impl Fn(f32) -> f32) {
         let weights = self.weights.expect("the engine packs the weights of affine layers");
-        for channel in 0..self.layout.shape.channels {
-            let (weight, bias) = (weights.weight[channel], weights.bias[channel]);
-            self.channel(channel, |x| last(weight.mul_add(x, bias)));
+        for plane in 0..self.layout.planes() {
+            let of_lanes = |words: &[f32]| match self.layout.order {
+                Order::Channels => std::array::from_fn::<_, LANES, _>(|lane| words[plane * LANES + lane]),
+                Order::Images | Order::Planar => [words[plane]; LANES],
+            };
+            let (weight, bias) = (of_lanes(weights.weight()), of_lanes(weights.bias()));
+            self.plane(plane, |x, lane| last(weight[lane].mul_add(x, bias[lane])));
         }
     }
 
     #[inline(always)]
-    fn channel(&mut self, channel: usize, change: impl Fn(f32) -> f32) {
+    fn plane(&mut self, plane: usize, change: impl Fn(f32, usize) -> f32) {
         match self.input {
             None => {
-                for run in runs(&self.layout, channel, self.layout.is_plain()) {
-                    for vector in &mut self.output[run] {
-                        let x = vector.0;
-                        vector.0 = std::array::from_fn::<_, LANES, _>(|lane| change(x[lane]));
+                for run in runs(&self.layout, plane, self.layout.is_plain()) {
+                    for vector in vectors_mut(&mut self.output[run]) {
+                        let x = *vector;
+                        *vector = std::array::from_fn(|lane| change(x[lane], lane));
                     }
                 }
             }
             Some((input, from)) => {
                 let whole = from.is_plain() && self.layout.is_plain();
-                for (to, from) in runs(&self.layout, channel, whole).zip(runs(&from, channel, whole)) {
-                    for (to, from) in self.output[to].iter_mut().zip(&input[from]) {
-                        to.0 = std::array::from_fn::<_, LANES, _>(|lane| change(from.0[lane]));
+                for (to, from) in runs(&self.layout, plane, whole).zip(runs(&from, plane, whole)) {
+                    for (to, x) in vectors_mut(&mut self.output[to]).iter_mut().zip(vectors(&input[from])) {
+                        *to = std::array::from_fn(|lane| change(x[lane], lane));
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! Activations of many images, sixteen side by side.
+//! Activations of many images.
 
 use super::Error;
 use crate::network::Shape;
@@ -27,22 +27,62 @@ pub(super) fn canonical(value: f32) -> f32 {
     if value.is_nan() { f32::from_bits(0x7fc0_0000) } else { value }
 }
 
-/// One blob of many images: `data[block][channel][row][column][lane]`, where a block holds [`LANES`] images. The lanes
-/// of the last block beyond the last image start as zero images; what a pass leaves there means nothing.
-#[derive(Clone, Debug, PartialEq)]
+/// One blob of many images, in one of two arrangements. Engines read both; the one that [`super::Engine::zeros`] gives is
+/// read without being rearranged. Equal are those with the same values of the same images, however arranged.
+#[derive(Clone, Debug)]
 pub struct Activations {
-    pub(super) shape: Shape,
-    pub(super) images: usize,
-    pub(super) data: Vec<Lanes>,
+    shape: Shape,
+    images: usize,
+    values: Values,
+}
+
+/// The values of a blob.
+#[derive(Clone, Debug)]
+pub(super) enum Values {
+    /// `[image][channel][row][column]`.
+    Planar(Vec<f32>),
+    /// `[block][channel][row][column][lane]`, where a block holds [`LANES`] images. What the lanes of the last block
+    /// beyond the last image hold means nothing.
+    Interleaved(Vec<Lanes>),
+}
+
+impl Values {
+    /// All of them in their order.
+    pub fn as_slice(&self) -> &[f32] {
+        match self {
+            Self::Planar(values) => values,
+            Self::Interleaved(vectors) => bytemuck::cast_slice(vectors),
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [f32] {
+        match self {
+            Self::Planar(values) => values,
+            Self::Interleaved(vectors) => bytemuck::cast_slice_mut(vectors),
+        }
+    }
+}
+
+impl PartialEq for Activations {
+    fn eq(&self, other: &Self) -> bool {
+        (self.shape, self.images) == (other.shape, other.images)
+            && (0..self.images).all(|image| self.image(image).eq(other.image(image)))
+    }
 }
 
 impl Activations {
-    /// `images` images of zeros.
+    /// `images` images of zeros, image after image.
     pub fn zeros(shape: Shape, images: usize) -> Self {
-        Self { shape, images, data: vec![Lanes::ZERO; images.div_ceil(LANES) * shape.elements()] }
+        Self { shape, images, values: Values::Planar(vec![0.0; images * shape.elements()]) }
     }
 
-    /// Blocks the values of `images` images, given image after image in the order channel, row, column.
+    /// `images` images of zeros, sixteen side by side.
+    pub(super) fn interleaved(shape: Shape, images: usize) -> Self {
+        let vectors = vec![Lanes::ZERO; images.div_ceil(LANES) * shape.elements()];
+        Self { shape, images, values: Values::Interleaved(vectors) }
+    }
+
+    /// The values of `images` images, given image after image in the order channel, row, column.
     ///
     /// # Errors
     /// [`Error::Length`] unless there are `images` x `shape` values.
@@ -51,9 +91,7 @@ impl Activations {
         if elements.and_then(|n| n.checked_mul(images)) != Some(nchw.len()) {
             return Err(Error::Length { images, shape, found: nchw.len() });
         }
-        let mut blocked = Self::zeros(shape, images);
-        blocked.set_images(0, nchw);
-        Ok(blocked)
+        Ok(Self { shape, images, values: Values::Planar(nchw.to_vec()) })
     }
 
     /// Overwrites images from `first` on with values given image after image in the order channel, row, column.
@@ -68,22 +106,24 @@ impl Activations {
         let count = nchw.len() / elements;
         assert!(nchw.len().is_multiple_of(elements), "{} values in images of {elements}", nchw.len());
         assert!(first + count <= self.images, "images {first} + {count} of {}", self.images);
-        for (image, values) in (first..).zip(nchw.chunks_exact(elements)) {
-            let block = &mut self.data[image / LANES * elements..][..elements];
-            for (vector, &value) in block.iter_mut().zip(values) {
-                vector.0[image % LANES] = value;
+        match &mut self.values {
+            Values::Planar(values) => values[first * elements..][..nchw.len()].copy_from_slice(nchw),
+            Values::Interleaved(vectors) => {
+                for (image, values) in (first..).zip(nchw.chunks_exact(elements)) {
+                    let block = &mut vectors[image / LANES * elements..][..elements];
+                    for (vector, &value) in block.iter_mut().zip(values) {
+                        vector.0[image % LANES] = value;
+                    }
+                }
             }
         }
     }
 
-    /// Blocks an array of extents image, channel, row, column.
+    /// Values of an array of extents image, channel, row, column.
     pub fn from_array(array: &ArrayView4<'_, f32>) -> Self {
         let (images, channels, height, width) = array.dim();
-        let mut blocked = Self::zeros(Shape::new(channels, height, width), images);
-        for ((image, channel, row, column), &value) in array.indexed_iter() {
-            blocked.set(image, (channel * height + row) * width + column, value);
-        }
-        blocked
+        let values = Values::Planar(array.iter().copied().collect());
+        Self { shape: Shape::new(channels, height, width), images, values }
     }
 
     /// The values image after image, each in the order channel, row, column.
@@ -109,19 +149,24 @@ impl Activations {
         self.images
     }
 
-    /// Number of blocks of [`LANES`] images.
-    pub fn blocks(&self) -> usize {
-        self.images.div_ceil(LANES)
+    pub(super) fn values(&self) -> &Values {
+        &self.values
     }
 
-    /// The vectors of one block, in the order channel, row, column. Lane `l` is image `index * LANES + l`.
-    ///
-    /// # Panics
-    /// If `index` is not below [`Self::blocks`].
-    pub fn block(&self, index: usize) -> &[Lanes] {
-        assert!(index < self.blocks(), "block {index} of {}", self.blocks());
+    /// All values in their order.
+    pub(super) fn values_mut(&mut self) -> &mut [f32] {
+        self.values.as_mut_slice()
+    }
+
+    /// Element `element` of images `first..first + LANES`; zero for those that there are not. `first` starts a block.
+    pub(super) fn vector(&self, first: usize, element: usize) -> [f32; LANES] {
         let elements = self.shape.elements();
-        &self.data[index * elements..][..elements]
+        match &self.values {
+            Values::Interleaved(vectors) => vectors[first / LANES * elements + element].0,
+            Values::Planar(values) => std::array::from_fn(|lane| {
+                if first + lane < self.images { values[(first + lane) * elements + element] } else { 0.0 }
+            }),
+        }
     }
 
     /// The values of one image, in the order channel, row, column.
@@ -129,8 +174,9 @@ impl Activations {
     /// # Panics
     /// If there is no such image.
     pub fn image(&self, image: usize) -> impl Iterator<Item = f32> {
-        assert!(image < self.images, "image {image} of {}", self.images);
-        self.block(image / LANES).iter().map(move |vector| vector.0[image % LANES])
+        let (first, step) = self.place(image, 0);
+        let values = &self.values.as_slice()[first..];
+        values.iter().step_by(step).take(self.shape.elements()).copied()
     }
 
     /// One value; `element` counts in the order channel, row, column.
@@ -138,7 +184,8 @@ impl Activations {
     /// # Panics
     /// If there is no such image or element.
     pub fn get(&self, image: usize, element: usize) -> f32 {
-        self.data[self.place(image, element)].0[image % LANES]
+        assert!(element < self.shape.elements(), "element {element} of {}", self.shape);
+        self.values.as_slice()[self.place(image, element).0]
     }
 
     /// Changes one value; `element` counts in the order channel, row, column.
@@ -146,13 +193,18 @@ impl Activations {
     /// # Panics
     /// If there is no such image or element.
     pub fn set(&mut self, image: usize, element: usize, value: f32) {
-        let place = self.place(image, element);
-        self.data[place].0[image % LANES] = value;
+        assert!(element < self.shape.elements(), "element {element} of {}", self.shape);
+        let (place, _) = self.place(image, element);
+        self.values.as_mut_slice()[place] = value;
     }
 
-    fn place(&self, image: usize, element: usize) -> usize {
+    /// Where a value lies, and how far behind it the next element's.
+    fn place(&self, image: usize, element: usize) -> (usize, usize) {
         assert!(image < self.images, "image {image} of {}", self.images);
-        assert!(element < self.shape.elements(), "element {element} of {}", self.shape);
-        image / LANES * self.shape.elements() + element
+        let elements = self.shape.elements();
+        match self.values {
+            Values::Planar(_) => (image * elements + element, 1),
+            Values::Interleaved(_) => ((image / LANES * elements + element) * LANES + image % LANES, LANES),
+        }
     }
 }

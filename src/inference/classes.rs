@@ -121,14 +121,15 @@ impl Largest {
 /// Ranks the classes of each image by their logits.
 pub fn rank(logits: &Activations) -> Ranking {
     let mut ranking = Ranking { ranked: Vec::new(), logits: logits.shape().elements() };
-    for index in 0..logits.blocks() {
-        let lanes = LANES.min(logits.images() - index * LANES);
+    for first in (0..logits.images()).step_by(LANES) {
+        let lanes = LANES.min(logits.images() - first);
         let mut largest = Largest { logits: [[0.0; LANES]; RANKED], classes: [[0; LANES]; RANKED] };
         let mut has_nan = [false; LANES];
         // Shapes hold fewer than 2^32 elements.
-        for (class, vector) in (0_u32..).zip(logits.block(index)) {
-            largest.insert(class, &vector.0);
-            for (has_nan, logit) in has_nan.iter_mut().zip(&vector.0) {
+        for class in 0..ranking.logits {
+            let vector = logits.vector(first, class);
+            largest.insert(class as u32, &vector);
+            for (has_nan, logit) in has_nan.iter_mut().zip(&vector) {
                 *has_nan |= logit.is_nan();
             }
         }
@@ -141,14 +142,14 @@ pub fn rank(logits: &Activations) -> Ranking {
 /// Classifies each image by its logits.
 pub fn classify(logits: &Activations) -> Classes {
     let mut classes = Classes { logits: logits.shape().elements(), ..Classes::default() };
-    for index in 0..logits.blocks() {
-        let lanes = LANES.min(logits.images() - index * LANES);
+    for first in (0..logits.images()).step_by(LANES) {
+        let lanes = LANES.min(logits.images() - first);
         let mut best = [f32::NEG_INFINITY; LANES];
         let mut top1 = [0; LANES];
         let mut has_nan = [false; LANES];
         let mut has_infinity = [false; LANES];
-        for (class, vector) in logits.block(index).iter().enumerate() {
-            for (lane, &logit) in vector.0.iter().enumerate() {
+        for class in 0..classes.logits {
+            for (lane, logit) in logits.vector(first, class).into_iter().enumerate() {
                 if logit > best[lane] {
                     best[lane] = logit;
                     top1[lane] = class;

@@ -1,10 +1,9 @@
 //! Element-wise layers of several inputs, one input after the other in their order.
 
-use super::activation::{rectified, runs};
+use super::activation::{rectified, runs, vectors, vectors_mut};
 use super::dispatch::{Job, dispatch};
 use super::kernel::InstructionSet;
 use super::layout::Layout;
-use super::{LANES, Lanes};
 
 /// How an input joins what the inputs before it gave.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,8 +30,8 @@ pub(super) struct Combine<'a> {
     /// Whether negative results become 0.
     pub relu: bool,
     /// The input and its layout; none for the output itself, of a first input in place.
-    pub input: Option<(&'a [Lanes], Layout)>,
-    pub output: &'a mut [Lanes],
+    pub input: Option<(&'a [f32], Layout)>,
+    pub output: &'a mut [f32],
     pub layout: Layout,
 }
 
@@ -72,29 +71,29 @@ impl Combine<'_> {
     #[inline(always)]
     fn each(&mut self, combine: impl Fn(f32, f32) -> f32) {
         if self.relu {
-            self.vectors(|before, x| rectified(combine(before, x)));
+            self.planes(|before, x| rectified(combine(before, x)));
         } else {
-            self.vectors(combine);
+            self.planes(combine);
         }
     }
 
     #[inline(always)]
-    fn vectors(&mut self, combine: impl Fn(f32, f32) -> f32) {
-        for channel in 0..self.layout.shape.channels {
+    fn planes(&mut self, combine: impl Fn(f32, f32) -> f32) {
+        for plane in 0..self.layout.planes() {
             let Some((input, from)) = self.input else {
-                for run in runs(&self.layout, channel, self.layout.is_plain()) {
-                    for vector in &mut self.output[run] {
-                        let x = vector.0;
-                        vector.0 = std::array::from_fn::<_, LANES, _>(|lane| combine(x[lane], x[lane]));
+                for run in runs(&self.layout, plane, self.layout.is_plain()) {
+                    for vector in vectors_mut(&mut self.output[run]) {
+                        let x = *vector;
+                        *vector = std::array::from_fn(|lane| combine(x[lane], x[lane]));
                     }
                 }
                 continue;
             };
             let whole = from.is_plain() && self.layout.is_plain();
-            for (to, from) in runs(&self.layout, channel, whole).zip(runs(&from, channel, whole)) {
-                for (to, x) in self.output[to].iter_mut().zip(&input[from]) {
-                    let before = to.0;
-                    to.0 = std::array::from_fn::<_, LANES, _>(|lane| combine(before[lane], x.0[lane]));
+            for (to, from) in runs(&self.layout, plane, whole).zip(runs(&from, plane, whole)) {
+                for (to, x) in vectors_mut(&mut self.output[to]).iter_mut().zip(vectors(&input[from])) {
+                    let before = *to;
+                    *to = std::array::from_fn(|lane| combine(before[lane], x[lane]));
                 }
             }
         }

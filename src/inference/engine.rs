@@ -4,12 +4,12 @@ use super::activation::Activation;
 use super::eltwise::Combination;
 use super::forward::Workspaces;
 use super::kernel::InstructionSet;
-use super::layout::{Border, Layout};
+use super::layout::{Border, Layout, Order};
 use super::lrn::Normalisation;
 use super::pooling::Pool;
 use super::product::Product;
 use super::weights::Packing;
-use super::{Error, Weights};
+use super::{Arrangement, Error, LANES, Weights};
 use crate::network::{BlobId, Convolution, Eltwise, Layer, LayerKind, Network, Shape, Window};
 
 /// What a layer does, compiled.
@@ -53,6 +53,7 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub struct Engine {
     pub(super) set: InstructionSet,
+    pub(super) arrangement: Arrangement,
     /// One per layer of the network.
     pub(super) steps: Vec<Step>,
     /// One per blob of the network.
@@ -63,7 +64,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Compiles `network` for the fastest instruction set of this processor. Weights are not needed.
+    /// Compiles `network` for the fastest instruction set of this processor, in the arrangement that suits it better.
+    /// Weights are not needed.
     ///
     /// # Errors
     /// [`Error::Inconsistent`] and [`Error::Extent`] name the first layer or blob whose shapes do not fit or are too
@@ -77,16 +79,31 @@ impl Engine {
     /// # Errors
     /// As [`Self::new`], and [`Error::InstructionSet`] if this processor lacks the set.
     pub fn with_instruction_set(network: &Network, set: InstructionSet) -> Result<Self, Error> {
+        Self::arranged(network, set, Arrangement::of(network))
+    }
+
+    /// Compiles `network` for `set` in a given arrangement. It changes no bit of any result.
+    ///
+    /// # Errors
+    /// As [`Self::with_instruction_set`].
+    pub fn arranged(network: &Network, set: InstructionSet, arrangement: Arrangement) -> Result<Self, Error> {
         if !set.is_available() {
             return Err(Error::InstructionSet(set));
         }
         check_graph(network)?;
-        let layouts = layouts(network)?;
-        let steps = network.layers.iter().map(|layer| compile(layer, &layouts)).collect::<Result<_, _>>()?;
+        let layouts = layouts(network, arrangement)?;
+        let order = Order::from(arrangement);
+        let compile = |layer| compile(layer, &layouts, order);
+        let steps = network.layers.iter().map(compile).collect::<Result<_, _>>()?;
         let last = network.layers.last().ok_or(Error::Empty)?;
         let logits = if last.kind == LayerKind::Softmax { last.inputs[0] } else { last.output };
         let names = network.blobs.iter().map(|blob| blob.name.clone()).collect();
-        Ok(Self { set, steps, layouts, names, workspaces: Workspaces::default(), logits })
+        Ok(Self { set, arrangement, steps, layouts, names, workspaces: Workspaces::default(), logits })
+    }
+
+    /// What the lanes of its vectors hold.
+    pub fn arrangement(&self) -> Arrangement {
+        self.arrangement
     }
 
     /// The instruction set in use.
@@ -168,7 +185,7 @@ fn first(alikes: &mut [usize], mut blob: usize) -> usize {
 }
 
 /// The layout of each blob, with the largest border that a reader of it, or of one that shares its storage, needs.
-fn layouts(network: &Network) -> Result<Vec<Layout>, Error> {
+fn layouts(network: &Network, arrangement: Arrangement) -> Result<Vec<Layout>, Error> {
     // Per blob another one with the same border; itself where it stands for all of them.
     let mut alikes: Vec<usize> = (0..network.blobs.len()).collect();
     for layer in &network.layers {
@@ -187,10 +204,21 @@ fn layouts(network: &Network) -> Result<Vec<Layout>, Error> {
         }
     }
     let layout = |(index, blob): (usize, &crate::network::Blob)| {
-        Layout::new(blob.shape, borders[first(&mut alikes, index)])
+        let order = match arrangement {
+            Arrangement::Channels if is_planar(network, BlobId(index)) => Order::Planar,
+            _ => arrangement.into(),
+        };
+        Layout::new(blob.shape, borders[first(&mut alikes, index)], order)
             .ok_or_else(|| Error::Extent { blob: blob.name.clone(), shape: blob.shape })
     };
     network.blobs.iter().enumerate().map(layout).collect()
+}
+
+/// Whether single values of `blob`, an input, serve its readers better than vectors of channels that hold few.
+fn is_planar(network: &Network, blob: BlobId) -> bool {
+    let is_small = network.blob(blob).producer.is_none() && network.blob(blob).shape.channels < LANES;
+    let mut readers = network.layers.iter().filter(|layer| layer.inputs.contains(&blob));
+    is_small && readers.all(|reader| matches!(reader.kind, LayerKind::Convolution(_)))
 }
 
 /// Checks a convolution and yields the border that it needs around its input.
@@ -255,7 +283,7 @@ fn check_parameters(layer: &Layer, dims: &[usize], outputs: usize) -> Result<(),
 }
 
 /// Compiles one layer whose graph and convolution have been checked.
-fn compile(layer: &Layer, layouts: &[Layout]) -> Result<Step, Error> {
+fn compile(layer: &Layer, layouts: &[Layout], order: Order) -> Result<Step, Error> {
     let from = &layouts[layer.inputs[0].0];
     let to = &layouts[layer.output.0];
     let same_shape = || {
@@ -268,7 +296,7 @@ fn compile(layer: &Layer, layouts: &[Layout]) -> Result<Step, Error> {
     let map = |activation| same_shape().map(|()| Operation::Map(activation));
     let operation = match &layer.kind {
         LayerKind::Convolution(convolution) => {
-            Operation::Product(Product::convolution(convolution, from, to.shape))
+            Operation::Product(Product::convolution(convolution, from, to.shape, order))
         }
         LayerKind::InnerProduct { outputs } => {
             check_parameters(layer, &[*outputs, from.shape.elements()], *outputs)?;
@@ -278,7 +306,7 @@ fn compile(layer: &Layer, layouts: &[Layout]) -> Result<Step, Error> {
                     format!("its output is declared {} for {outputs} outputs", to.shape),
                 );
             }
-            Operation::Product(Product::inner_product(*outputs, from))
+            Operation::Product(Product::inner_product(*outputs, from, order))
         }
         LayerKind::Pooling(pooling) => {
             check_window(layer, &pooling.window)?;

@@ -1,19 +1,20 @@
 //! Forward passes over many images.
 
 use super::activation::Map;
-use super::activations::canonical;
+use super::buffer::Buffer;
 use super::eltwise::Combine;
 use super::engine::{Engine, Operation, Step};
 use super::hook::{OperandBlock, OperandHook};
-use super::layout::{Layout, copy_elements};
+use super::layout::{Layout, Order, copy_elements};
 use super::lrn::Normalise;
-use super::pass::{Action, Pass, Place, Pooled, Request};
+use super::pass::{Action, Given, Pass, Place, Pooled, Request};
 use super::pooling::Pool;
 use super::product::Weighted;
 use super::softmax::softmax;
+use super::transfer::{emit, is_read_in_place, load};
 use super::weights::LayerWeights;
-use super::{Activations, Error, LANES, Lanes, Weights};
-use crate::network::BlobId;
+use super::{Activations, Arrangement, Error, LANES, Weights};
+use crate::network::{BlobId, Shape};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -52,14 +53,14 @@ impl<'a> Start<'a> {
 
 /// Buffers of finished tasks, for the next ones.
 #[derive(Debug, Default)]
-pub(super) struct Workspaces(Mutex<Vec<Vec<Lanes>>>);
+pub(super) struct Workspaces(Mutex<Vec<Buffer>>);
 
 impl Workspaces {
-    fn take(&self) -> Vec<Lanes> {
+    fn take(&self) -> Buffer {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn give_back(&self, workspace: Vec<Lanes>) {
+    fn give_back(&self, workspace: Buffer) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(workspace);
     }
 }
@@ -82,20 +83,27 @@ impl Engine {
         hook: &dyn OperandHook,
     ) -> Result<Vec<Activations>, Error> {
         let images = self.check(weights, start, outputs)?;
-        let starts: Vec<_> = start.blobs.iter().map(|&(blob, hooked, _)| (blob, hooked)).collect();
+        let given = |&(blob, hooked, activations): &(BlobId, bool, &Activations)| Given {
+            blob,
+            hooked,
+            in_place: is_read_in_place(activations.values(), &self.layouts[blob.0]),
+        };
+        let starts: Vec<_> = start.blobs.iter().map(given).collect();
         let stores: Vec<_> = (0..self.layouts.len()).map(|blob| hook.stores(BlobId(blob))).collect();
         let request = Request { starts: &starts, outputs, stores: &stores };
-        let blocks = images.div_ceil(LANES);
+        let blocks = images.div_ceil(self.block_images());
         let pass = Pass::new(self, &request, blocks)?;
 
         let mut results: Vec<_> =
-            outputs.iter().map(|blob| Activations::zeros(self.layouts[blob.0].shape, images)).collect();
-        let mut parts: Vec<Vec<&mut [Lanes]>> =
+            outputs.iter().map(|blob| self.zeros(self.layouts[blob.0].shape, images)).collect();
+        let mut parts: Vec<Vec<&mut [f32]>> =
             (0..blocks.div_ceil(pass.task_blocks)).map(|_| Vec::with_capacity(outputs.len())).collect();
         for result in &mut results {
-            let elements = result.shape.elements();
-            for (part, vectors) in parts.iter_mut().zip(result.data.chunks_mut(pass.task_blocks * elements)) {
-                part.push(vectors);
+            let block = self.emitted_block(result.shape());
+            for (part, values) in
+                parts.iter_mut().zip(result.values_mut().chunks_mut(pass.task_blocks * block))
+            {
+                part.push(values);
             }
         }
         parts.into_par_iter().enumerate().for_each(|(index, outputs)| {
@@ -103,7 +111,7 @@ impl Engine {
             let blocks = pass.task_blocks.min(blocks - first);
             let mut workspace = self.workspaces.take();
             if workspace.len() < pass.vectors {
-                workspace.resize(pass.vectors, Lanes::ZERO);
+                workspace = Buffer::zeroed(pass.vectors);
             }
             let mut task = Task {
                 engine: self,
@@ -121,6 +129,24 @@ impl Engine {
             self.workspaces.give_back(task.workspace);
         });
         Ok(results)
+    }
+
+    /// `images` images of zeros, arranged as this engine reads and returns them.
+    pub fn zeros(&self, shape: Shape, images: usize) -> Activations {
+        match self.arrangement {
+            Arrangement::Images => Activations::interleaved(shape, images),
+            Arrangement::Channels => Activations::zeros(shape, images),
+        }
+    }
+
+    /// Images of a block.
+    fn block_images(&self) -> usize {
+        Order::from(self.arrangement).block_images()
+    }
+
+    /// Values of a block of requested activations.
+    fn emitted_block(&self, shape: Shape) -> usize {
+        shape.elements() * self.block_images()
     }
 
     /// Checks what the caller gave, and yields the number of images.
@@ -164,16 +190,16 @@ struct Task<'a> {
     blocks: usize,
     /// Images of the whole pass.
     images: usize,
-    workspace: Vec<Lanes>,
+    workspace: Buffer,
     /// Per requested output the vectors of this task.
-    outputs: Vec<&'a mut [Lanes]>,
+    outputs: Vec<&'a mut [f32]>,
 }
 
 /// Parts of the workspace, or of the given activations, that one action works on.
 struct Views<'a> {
-    input: &'a [Lanes],
-    output: &'a mut [Lanes],
-    scratch: &'a mut [Lanes],
+    input: &'a [f32],
+    output: &'a mut [f32],
+    scratch: &'a mut [f32],
 }
 
 impl<'a> Task<'a> {
@@ -255,11 +281,11 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// The vectors of `blocks` given blocks from `block` of this task on.
-    fn given(&self, start: usize, block: usize, blocks: usize) -> &'a [Lanes] {
+    /// The values of `blocks` given blocks from `block` of this task on, read where they are.
+    fn given(&self, start: usize, block: usize, blocks: usize) -> &'a [f32] {
         let activations = self.start.blobs[start].2;
-        let elements = activations.shape.elements();
-        &activations.data[(self.first + block) * elements..][..blocks * elements]
+        let values = self.engine.emitted_block(activations.shape());
+        &activations.values().as_slice()[(self.first + block) * values..][..blocks * values]
     }
 
     fn place(&self, blob: usize) -> Place {
@@ -283,25 +309,36 @@ impl<'a> Task<'a> {
     ) -> Views<'_> {
         let to = self.range(to, block, blocks);
         let apart = "blobs that live at the same time do not overlap";
+        let views = |input, output, scratch| Views {
+            input,
+            output: bytemuck::cast_slice_mut(output),
+            scratch: bytemuck::cast_slice_mut(scratch),
+        };
         if let Place::Start(start) = self.place(from) {
             let given = self.given(start, block, blocks);
             let [output, scratch] = self.workspace.get_disjoint_mut([to, scratch]).expect(apart);
-            return Views { input: given, output, scratch };
+            return views(given, output, scratch);
         }
         let from = self.range(from, block, blocks);
         let [input, output, scratch] = self.workspace.get_disjoint_mut([from, to, scratch]).expect(apart);
-        Views { input, output, scratch }
+        views(bytemuck::cast_slice(input), output, scratch)
+    }
+
+    /// What one action writes, or changes, in block `block`.
+    fn written(&mut self, blob: usize, block: usize) -> &mut [f32] {
+        let range = self.range(blob, block, 1);
+        bytemuck::cast_slice_mut(&mut self.workspace[range])
     }
 
     fn inner_product(&mut self, layer: usize, from: usize, to: usize, relu: bool) {
         let product = self.product(layer, relu);
         let (blocks, layout) = (self.blocks, self.layout(to));
         let input_stride = match self.place(from) {
-            Place::Start(_) => self.layout(from).vectors(),
-            Place::Workspace { stride, .. } => stride,
+            Place::Start(_) => self.layout(from).values(),
+            Place::Workspace { stride, .. } => stride * LANES,
         };
         let Views { input, output, .. } = self.views(from, to, 0..0, 0, blocks);
-        for block in output.chunks_exact_mut(layout.vectors()) {
+        for block in output.chunks_exact_mut(layout.values()) {
             layout.clear_border(block);
         }
         product.blocks(blocks, (input, input_stride), (output, &layout));
@@ -327,34 +364,23 @@ impl<'a> Task<'a> {
     }
 
     fn load(&mut self, start: usize, blob: usize, block: usize) {
-        let layout = self.layout(blob);
-        let given = self.given(start, block, 1);
-        let range = self.range(blob, block, 1);
-        let vectors = &mut self.workspace[range];
-        layout.clear_border(vectors);
-        let width = layout.shape.width;
-        for (row, at) in given.chunks_exact(width).zip(layout.row_starts()) {
-            vectors[at..at + width].copy_from_slice(row);
-        }
+        let (layout, first) = (self.layout(blob), self.first_image(block));
+        let given = self.start.blobs[start].2;
+        load(given, first, &layout, self.written(blob, block));
     }
 
     /// Copies all elements in their order to the channels of `to` from `channel` on.
     fn copy(&mut self, from: usize, to: usize, channel: usize, block: usize) {
-        let (from_layout, to_layout) = (self.layout(from), self.layout(to));
+        let layouts = (self.layout(from), self.layout(to));
         let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
-        let shape = to_layout.shape;
-        let part = to_layout.with_channels(from_layout.shape.elements() / (shape.height * shape.width));
-        let start = channel * to_layout.channel_stride();
-        let output = &mut output[start..start + part.vectors()];
-        part.clear_border(output);
-        copy_elements((input, &from_layout), (output, &part));
+        layouts.1.clear_border(output);
+        copy_elements((input, &layouts.0), (output, &layouts.1), channel);
     }
 
     /// What is read, none where it is what is written, and what is written.
-    fn in_place_views(&mut self, from: usize, to: usize, block: usize) -> (Option<&[Lanes]>, &mut [Lanes]) {
+    fn in_place_views(&mut self, from: usize, to: usize, block: usize) -> (Option<&[f32]>, &mut [f32]) {
         if self.pass.places[from] == self.pass.places[to] {
-            let range = self.range(to, block, 1);
-            return (None, &mut self.workspace[range]);
+            return (None, self.written(to, block));
         }
         let Views { input, output, .. } = self.views(from, to, 0..0, block, 1);
         (Some(input), output)
@@ -401,30 +427,31 @@ impl<'a> Task<'a> {
         Normalise { normalisation, input, from: layouts.0, output, to: layouts.1 }.run(engine.set);
     }
 
-    /// Images of a block, at most [`LANES`].
-    fn lanes(&self, block: usize) -> usize {
-        LANES.min(self.images - (self.first + block) * LANES)
+    /// First image of a block of this task.
+    fn first_image(&self, block: usize) -> usize {
+        (self.first + block) * self.engine.block_images()
+    }
+
+    /// Images of a block.
+    fn block_images(&self, block: usize) -> usize {
+        self.engine.block_images().min(self.images - self.first_image(block))
     }
 
     fn store(&mut self, blob: usize, block: usize) {
-        let (layout, images) = (self.layout(blob), self.lanes(block));
-        let range = self.range(blob, block, 1);
-        let mut operand = OperandBlock::new(&mut self.workspace[range], layout, images);
-        self.hook.store(BlobId(blob), (self.first + block) * LANES, &mut operand);
+        let (layout, images, first) = (self.layout(blob), self.block_images(block), self.first_image(block));
+        let hook = self.hook;
+        let mut operand = OperandBlock::new(self.written(blob, block), layout, images);
+        hook.store(BlobId(blob), first, &mut operand);
     }
 
     fn emit(&mut self, blob: usize, output: usize, block: usize) {
         let layout = self.layout(blob);
-        let vectors = match self.place(blob) {
+        let values = match self.place(blob) {
             Place::Start(start) => self.given(start, block, 1),
-            Place::Workspace { .. } => &self.workspace[self.range(blob, block, 1)],
+            Place::Workspace { .. } => bytemuck::cast_slice(&self.workspace[self.range(blob, block, 1)]),
         };
-        let (elements, width) = (layout.shape.elements(), layout.shape.width);
-        let result = &mut self.outputs[output][block * elements..][..elements];
-        for (row, at) in result.chunks_exact_mut(width).zip(layout.row_starts()) {
-            for (to, from) in row.iter_mut().zip(&vectors[at..at + width]) {
-                to.0 = from.0.map(canonical);
-            }
-        }
+        let length = self.engine.emitted_block(layout.shape);
+        let result = &mut self.outputs[output][block * length..][..length];
+        emit(values, &layout, self.engine.arrangement, result);
     }
 }

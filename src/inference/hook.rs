@@ -2,7 +2,6 @@
 
 use super::activations::canonical;
 use super::layout::Layout;
-use super::{LANES, Lanes};
 use crate::network::{BlobId, Shape};
 
 /// Stands between a blob's producer and its readers: whatever it leaves in the block is what the readers read.
@@ -10,9 +9,9 @@ pub trait OperandHook: Sync {
     /// Whether [`Self::store`] is to be called for this blob. Asked once per pass.
     fn stores(&self, blob: BlobId) -> bool;
 
-    /// Called once for each block of sixteen images of a stored blob, when the block is complete (fused ReLU included) and
-    /// before anything reads it; `first_image` is the image in lane 0. Calls come from several threads in any order, so
-    /// an implementation must not draw from a shared stream.
+    /// Called once for each block of images of a stored blob (one image or sixteen, as the engine is arranged), when the
+    /// block is complete (fused ReLU included) and before anything reads it; `first_image` is the block's first. Calls come
+    /// from several threads in any order, so an implementation must not draw from a shared stream.
     fn store(&self, blob: BlobId, first_image: usize, operand: &mut OperandBlock<'_>);
 }
 
@@ -28,18 +27,18 @@ impl OperandHook for NoHook {
     fn store(&self, _: BlobId, _: usize, _: &mut OperandBlock<'_>) {}
 }
 
-/// Sixteen images of one blob, as a hook sees them: without the padding around the rows. Every NaN is canonical.
+/// One image of a blob, or sixteen, as a hook sees them: without the padding around the rows. Every NaN is canonical.
 pub struct OperandBlock<'a> {
-    vectors: &'a mut [Lanes],
+    values: &'a mut [f32],
     layout: Layout,
     images: usize,
 }
 
 impl<'a> OperandBlock<'a> {
-    pub(super) fn new(vectors: &'a mut [Lanes], layout: Layout, images: usize) -> Self {
-        let mut block = Self { vectors, layout, images };
-        block.for_each_row(|_, row| {
-            for value in row {
+    pub(super) fn new(values: &'a mut [f32], layout: Layout, images: usize) -> Self {
+        let mut block = Self { values, layout, images };
+        block.change_all(|values| {
+            for value in values {
                 *value = canonical(*value);
             }
         });
@@ -51,44 +50,49 @@ impl<'a> OperandBlock<'a> {
         self.layout.shape
     }
 
-    /// Lanes that hold an image, 1..=[`LANES`]: the first ones. The others may be changed, nobody reads them.
+    /// Number of images, 1..=[`super::LANES`].
     pub fn images(&self) -> usize {
         self.images
     }
 
-    /// Calls `change` for each row: with the index of its first element in the order channel, row, column, and with its
-    /// values, [`LANES`] of one element after those of the one before.
-    pub fn for_each_row(&mut self, mut change: impl FnMut(usize, &mut [f32])) {
-        let width = self.layout.shape.width;
-        for (row, start) in self.layout.row_starts().enumerate() {
-            change(row * width, bytemuck::cast_slice_mut(&mut self.vectors[start..start + width]));
+    /// Calls `change` for slices that hold every value of every image once, in no particular order, and other values that
+    /// may be changed but that nobody reads.
+    pub fn change_all(&mut self, mut change: impl FnMut(&mut [f32])) {
+        let length = self.layout.row_values();
+        for start in self.layout.row_starts() {
+            change(&mut self.values[start..start + length]);
         }
     }
 
-    /// One value; `element` counts in the order channel, row, column.
-    ///
-    /// # Panics
-    /// If there is no such element or lane.
-    pub fn get(&self, element: usize, lane: usize) -> f32 {
-        self.vectors[self.place(element)].0[lane]
+    /// Calls `read` for every value of every image, in no particular order.
+    pub fn for_each(&self, mut read: impl FnMut(f32)) {
+        for place in self.layout.elements() {
+            self.values[place..place + self.images].iter().copied().for_each(&mut read);
+        }
     }
 
-    /// Changes one value; `element` counts in the order channel, row, column.
+    /// One value; `element` counts in the order channel, row, column, `image` from the block's first.
     ///
     /// # Panics
-    /// If there is no such element or lane.
-    pub fn set(&mut self, element: usize, lane: usize, value: f32) {
-        let place = self.place(element);
-        self.vectors[place].0[lane] = value;
+    /// If there is no such element or image.
+    pub fn get(&self, element: usize, image: usize) -> f32 {
+        self.values[self.place(element, image)]
     }
 
-    fn place(&self, element: usize) -> usize {
+    /// Changes one value; `element` counts in the order channel, row, column, `image` from the block's first.
+    ///
+    /// # Panics
+    /// If there is no such element or image.
+    pub fn set(&mut self, element: usize, image: usize, value: f32) {
+        let place = self.place(element, image);
+        self.values[place] = value;
+    }
+
+    fn place(&self, element: usize, image: usize) -> usize {
         let shape = self.layout.shape;
         assert!(element < shape.elements(), "element {element} of {shape}");
+        assert!(image < self.images, "image {image} of {}", self.images);
         let (row, column) = (element / shape.width, element % shape.width);
-        self.layout.at(row / shape.height, row % shape.height, column)
+        self.layout.element(row / shape.height, row % shape.height, column) + image
     }
 }
-
-// A vector has as many lanes as a block has images: a row of `width` vectors casts to `width * LANES` values.
-const _: () = assert!(size_of::<Lanes>() == LANES * size_of::<f32>());

@@ -1,11 +1,12 @@
 //! Local response normalisation: x / (k + alpha/n · Σ x²)^beta.
 
+use super::LANES;
+use super::activation::{vectors, vectors_mut};
 use super::dispatch::{Job, dispatch};
 use super::elementary::power;
 use super::kernel::InstructionSet;
-use super::layout::Layout;
-use super::{LANES, Lanes};
-use crate::network::LocalResponse;
+use super::layout::{Layout, Order};
+use crate::network::{LocalResponse, Shape};
 use std::ops::Range;
 
 /// A compiled normalisation.
@@ -46,9 +47,9 @@ impl Normalisation {
 /// sum apart.
 pub(super) struct Normalise<'a> {
     pub normalisation: &'a Normalisation,
-    pub input: &'a [Lanes],
+    pub input: &'a [f32],
     pub from: Layout,
-    pub output: &'a mut [Lanes],
+    pub output: &'a mut [f32],
     pub to: Layout,
 }
 
@@ -83,37 +84,76 @@ impl Job for Normalise<'_> {
 impl Normalise<'_> {
     #[inline(always)]
     fn rows(&mut self, divisor: impl Fn(f32) -> f32) {
+        if self.from.order == Order::Channels && !self.normalisation.within_channel {
+            self.across_lanes(divisor);
+        } else {
+            self.across_planes(divisor);
+        }
+    }
+
+    /// What is summed lies in the same lane of other vectors.
+    #[inline(always)]
+    fn across_planes(&mut self, divisor: impl Fn(f32) -> f32) {
         let Self { normalisation, from, to, .. } = *self;
         let shape = from.shape;
-        let base = from.at(0, 0, 0);
-        let at = |channel: usize, row: usize| base + channel * from.channel_stride() + row * from.columns;
-        for channel in 0..shape.channels {
+        for plane in 0..from.planes() {
             for row in 0..shape.height {
-                let (channels, rows) = if normalisation.within_channel {
-                    (channel..channel + 1, normalisation.summed(row, shape.height))
+                let (planes, rows) = if normalisation.within_channel {
+                    (plane..plane + 1, normalisation.summed(row, shape.height))
                 } else {
-                    (normalisation.summed(channel, shape.channels), row..row + 1)
+                    (normalisation.summed(plane, shape.channels), row..row + 1)
                 };
-                let output = to.at(channel, row, 0);
-                for column in 0..shape.width {
+                let xs = vectors(&self.input[from.at(plane, row, 0)..][..from.row_values()]);
+                let output = &mut self.output[to.at(plane, row, 0)..][..to.row_values()];
+                for (column, (x, output)) in xs.iter().zip(vectors_mut(output)).enumerate() {
                     let columns = if normalisation.within_channel {
                         normalisation.summed(column, shape.width)
                     } else {
                         column..column + 1
                     };
                     let mut sum = [0.0_f32; LANES];
-                    for channel in channels.clone() {
+                    for plane in planes.clone() {
                         for row in rows.clone() {
-                            let start = at(channel, row) + columns.start;
-                            for x in &self.input[start..start + columns.len()] {
-                                sum = std::array::from_fn(|lane| x.0[lane].mul_add(x.0[lane], sum[lane]));
+                            let row = &self.input[from.at(plane, row, 0)..][..from.row_values()];
+                            for x in &vectors(row)[columns.clone()] {
+                                sum = std::array::from_fn(|lane| x[lane].mul_add(x[lane], sum[lane]));
                             }
                         }
                     }
-                    let x = &self.input[at(channel, row) + column].0;
-                    self.output[output + column].0 = std::array::from_fn(|lane| {
+                    *output = std::array::from_fn(|lane| {
                         x[lane] / divisor(normalisation.alpha.mul_add(sum[lane], normalisation.k))
                     });
+                }
+            }
+        }
+    }
+
+    /// What is summed lies in other lanes, and in the planes before and behind: the channels of a pixel are put in a row
+    /// between zeros, whose squares change no sum.
+    #[inline(always)]
+    fn across_lanes(&mut self, divisor: impl Fn(f32) -> f32) {
+        let Self { normalisation, from, to, .. } = *self;
+        let Shape { channels, height, width } = from.shape;
+        let (before, behind) = (normalisation.before.min(channels), normalisation.behind.min(channels));
+        let planes = from.planes();
+        let mut pixel = vec![0.0_f32; before + planes * LANES + behind];
+        for row in 0..height {
+            for column in 0..width {
+                for plane in 0..planes {
+                    let x = &self.input[from.at(plane, row, column)..][..LANES];
+                    pixel[before + plane * LANES..][..LANES].copy_from_slice(x);
+                }
+                pixel[before + channels..].fill(0.0);
+                for plane in 0..planes {
+                    let mut sum = [0.0_f32; LANES];
+                    for x in pixel[plane * LANES..][..before + behind + LANES].array_windows::<LANES>() {
+                        sum = std::array::from_fn(|lane| x[lane].mul_add(x[lane], sum[lane]));
+                    }
+                    let x = &pixel[before + plane * LANES..][..LANES];
+                    let output = &mut self.output[to.at(plane, row, column)..][..LANES];
+                    for ((output, x), sum) in output.iter_mut().zip(x).zip(sum) {
+                        *output = x / divisor(normalisation.alpha.mul_add(sum, normalisation.k));
+                    }
                 }
             }
         }

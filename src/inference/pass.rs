@@ -1,18 +1,28 @@
 //! The plan of a pass: which layers run, which are fused, and where each blob lies in the workspace.
 
 use super::Error;
+use super::LANES;
 use super::activation::Activation;
 use super::eltwise::Combination;
 use super::engine::{Engine, Operation};
-use super::layout::{Layout, MOST_TASK_BLOCKS};
+use super::layout::{Layout, Order};
 use super::product::Outputs;
 use super::storage::{Life, Lives, Owner, Sharing};
-use crate::network::{BlobId, Shape};
+use crate::network::BlobId;
+
+/// A blob that a caller gives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given {
+    pub blob: BlobId,
+    /// Whether it still has to go through the hook.
+    pub hooked: bool,
+    /// Whether it can be read where it is.
+    pub in_place: bool,
+}
 
 /// What a caller asks of a pass.
 pub(super) struct Request<'a> {
-    /// Given blobs, and whether each still has to go through the hook.
-    pub starts: &'a [(BlobId, bool)],
+    pub starts: &'a [Given],
     pub outputs: &'a [BlobId],
     /// Per blob whether the hook stores it.
     pub stores: &'a [bool],
@@ -96,7 +106,7 @@ impl Pass {
         let mut head = planner.actions.split_off(head_at);
         let mut trunk = planner.actions;
         let mut loads = Vec::new();
-        for (index, &(blob, hooked)) in request.starts.iter().enumerate() {
+        for (index, &Given { blob, hooked, .. }) in request.starts.iter().enumerate() {
             let copied = planner.places[blob.0].is_none();
             if !planner.needed[blob.0] {
                 continue;
@@ -120,7 +130,11 @@ impl Pass {
             actions.splice(0..0, first);
         }
         let head_bytes: usize = head.iter().map(|action| action.weight_bytes(engine)).sum();
-        let most = if head_bytes <= CACHED_WEIGHTS_BYTES { 2 } else { MOST_TASK_BLOCKS };
+        let most = if head_bytes <= CACHED_WEIGHTS_BYTES {
+            2
+        } else {
+            Order::from(engine.arrangement).most_task_blocks()
+        };
         let task_blocks = most.min(blocks.div_ceil(rayon::current_num_threads())).max(1);
         let mut pass = Self { trunk, head, places: planner.places, vectors: 0, task_blocks };
         pass.place(engine, &planner.sharing);
@@ -195,7 +209,7 @@ impl Action {
     fn weight_bytes(&self, engine: &Engine) -> usize {
         match self {
             Self::Product { layer, .. } => match &engine.steps[*layer].operation {
-                Operation::Product(product) => product.words() * size_of::<f32>(),
+                Operation::Product(product) => product.packing().words() * size_of::<f32>(),
                 _ => 0,
             },
             _ => 0,
@@ -227,9 +241,9 @@ impl<'a> Planner<'a> {
         }
         let mut given = vec![false; blobs];
         let mut places = vec![None; blobs];
-        for (index, &(blob, hooked)) in request.starts.iter().enumerate() {
+        for (index, &Given { blob, hooked, in_place }) in request.starts.iter().enumerate() {
             given[blob.0] = true;
-            if engine.layouts[blob.0].is_plain() && !(hooked && request.stores[blob.0]) {
+            if in_place && !(hooked && request.stores[blob.0]) {
                 places[blob.0] = Some(Place::Start(index));
             }
         }
@@ -346,8 +360,7 @@ impl<'a> Planner<'a> {
     /// Lets `to` use the storage of `from` where both lie in the same order and no later layer reads `from`.
     fn share(&mut self, layer: usize, from: usize, to: usize) -> bool {
         let layouts = &self.engine.layouts;
-        let alike = layouts[from] == layouts[to] || (layouts[from].is_plain() && layouts[to].is_plain());
-        let shared = alike && self.is_last_reader(layer, from);
+        let shared = layouts[from].holds_alike(&layouts[to]) && self.is_last_reader(layer, from);
         if shared {
             self.sharing.share(to, from);
         }
@@ -374,17 +387,26 @@ impl<'a> Planner<'a> {
     fn concat(&mut self, layer: usize, to: usize) {
         let engine = self.engine;
         let whole = &engine.layouts[to];
-        let mut channel = 0;
+        let mut channel = 0_usize;
         for input in &engine.steps[layer].inputs {
             let part = &engine.layouts[input.0];
-            let alike = Layout { shape: whole.shape, ..*part } == *whole;
-            let start = channel * whole.channel_stride();
-            let placed =
-                alike && self.is_last_reader(layer, input.0) && self.sharing.become_part(input.0, to, start);
+            let channels = part.shape.channels;
+            let fits = match whole.order {
+                Order::Images | Order::Planar => true,
+                // Whole vectors, but for those behind which there is nothing.
+                Order::Channels => {
+                    channel.is_multiple_of(LANES)
+                        && (channels.is_multiple_of(LANES) || channel + channels == whole.shape.channels)
+                }
+            };
+            let placed = fits && part.with_channels(whole.shape.channels) == *whole && {
+                let start = whole.bordered(channel, 0, 0) / LANES;
+                self.is_last_reader(layer, input.0) && self.sharing.become_part(input.0, to, start)
+            };
             if !placed {
                 self.actions.push(Action::Copy { from: input.0, to, channel });
             }
-            channel += part.shape.channels;
+            channel += channels;
         }
     }
 
@@ -396,14 +418,19 @@ impl<'a> Planner<'a> {
         if flat {
             self.sharing.keep_adjacent(middle);
         }
-        let pool = if flat { None } else { self.fuse(middle, |op| matches!(op, Operation::Pool(_))) };
+        let pool = match &self.engine.steps[layer].operation {
+            Operation::Product(product) if !flat && product.yields_rows() => {
+                self.fuse(middle, |operation| matches!(operation, Operation::Pool(_)))
+            }
+            _ => None,
+        };
         let Some(pool) = pool else {
             let outputs = Outputs::pixels(&self.engine.layouts[middle]);
             self.actions.push(Action::Product { layer, from, to: middle, relu, outputs });
             return middle;
         };
         let (to, pool_relu) = self.fuse_relu(self.engine.steps[pool].output.0);
-        let ring = self.ring(pool, self.engine.layouts[middle].shape);
+        let ring = self.ring(pool, &self.engine.layouts[middle]);
         self.actions.push(Action::Pooled(Box::new(Pooled {
             product: layer,
             pool,
@@ -418,9 +445,9 @@ impl<'a> Planner<'a> {
         to
     }
 
-    fn ring(&self, pool: usize, shape: Shape) -> Layout {
+    fn ring(&self, pool: usize, layout: &Layout) -> Layout {
         match &self.engine.steps[pool].operation {
-            Operation::Pool(pool) => Layout::ring(shape, pool.most_rows()),
+            Operation::Pool(pool) => layout.ring(pool.most_rows()),
             _ => unreachable!("only pooling layers are fused behind a convolution"),
         }
     }

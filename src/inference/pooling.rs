@@ -1,8 +1,9 @@
 //! Max and average pooling.
 
+use super::LANES;
+use super::activation::{vectors, vectors_mut};
 use super::kernel::InstructionSet;
 use super::layout::Layout;
-use super::{LANES, Lanes};
 use crate::network::{Pooling, PoolingMethod, Shape};
 use std::ops::Range;
 
@@ -93,14 +94,14 @@ impl Pool {
         self.bands.iter().map(ExactSizeIterator::len).max().unwrap_or(0)
     }
 
-    /// Pools output row `row` of one block, all channels.
+    /// Pools output row `row` of one block, all planes.
     pub fn row(
         &self,
         set: InstructionSet,
         row: usize,
         relu: bool,
-        (input, from): (&[Lanes], &Layout),
-        (output, to): (&mut [Lanes], &Layout),
+        (input, from): (&[f32], &Layout),
+        (output, to): (&mut [f32], &Layout),
     ) {
         let job = Job { pool: self, row, relu, from, to };
         match set {
@@ -118,14 +119,14 @@ impl Pool {
 /// [`Job::run`], compiled for AVX-512.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn avx512(job: &Job<'_>, input: &[Lanes], output: &mut [Lanes]) {
+fn avx512(job: &Job<'_>, input: &[f32], output: &mut [f32]) {
     job.run(input, output);
 }
 
 /// [`Job::run`], compiled for AVX2.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn avx2(job: &Job<'_>, input: &[Lanes], output: &mut [Lanes]) {
+fn avx2(job: &Job<'_>, input: &[f32], output: &mut [f32]) {
     job.run(input, output);
 }
 
@@ -146,7 +147,7 @@ fn larger(x: f32, most: f32) -> f32 {
 )]
 impl Job<'_> {
     #[inline(always)]
-    fn run(&self, input: &[Lanes], output: &mut [Lanes]) {
+    fn run(&self, input: &[f32], output: &mut [f32]) {
         // The common widths of windows are compiled apart, so that their loops unroll.
         let width = self.pool.columns[0].count;
         match (self.pool.average, if self.pool.dilation[1] == 1 { width } else { 0 }) {
@@ -164,28 +165,28 @@ impl Job<'_> {
     #[inline(always)]
     fn windows<const WIDTH: usize>(
         &self,
-        input: &[Lanes],
-        output: &mut [Lanes],
+        input: &[f32],
+        output: &mut [f32],
         start: f32,
         fold: impl Fn(f32, f32) -> f32,
     ) {
         let Self { pool, row, relu, from, to } = *self;
         let rows = pool.rows[row];
-        for channel in 0..from.shape.channels {
-            let output = &mut output[to.at(channel, row, 0)..][..to.shape.width];
+        for plane in 0..from.planes() {
+            let output = vectors_mut(&mut output[to.at(plane, row, 0)..][..to.row_values()]);
             for i in 0..rows.count {
-                let input =
-                    &input[from.at(channel, rows.first + i * pool.dilation[0], 0)..][..from.shape.width];
+                let input_row = from.at(plane, rows.first + i * pool.dilation[0], 0);
+                let input = vectors(&input[input_row..][..from.row_values()]);
                 for (output, columns) in output.iter_mut().zip(&pool.columns) {
-                    let mut sum = if i == 0 { [start; LANES] } else { output.0 };
+                    let mut sum = if i == 0 { [start; LANES] } else { *output };
                     let window = &input[columns.first..];
                     if columns.count == WIDTH {
                         for x in &window[..WIDTH] {
-                            sum = std::array::from_fn(|lane| fold(x.0[lane], sum[lane]));
+                            sum = std::array::from_fn(|lane| fold(x[lane], sum[lane]));
                         }
                     } else {
                         for x in window.iter().step_by(pool.dilation[1]).take(columns.count) {
-                            sum = std::array::from_fn(|lane| fold(x.0[lane], sum[lane]));
+                            sum = std::array::from_fn(|lane| fold(x[lane], sum[lane]));
                         }
                     }
                     if i + 1 == rows.count {
@@ -197,7 +198,7 @@ impl Job<'_> {
                             sum = sum.map(|sum| if sum < 0.0 { 0.0 } else { sum });
                         }
                     }
-                    output.0 = sum;
+                    *output = sum;
                 }
             }
         }

@@ -2,15 +2,14 @@
 
 use super::elementary::exponential;
 use super::layout::Layout;
-use super::{LANES, Lanes};
 
 /// Softmax of one block over the channels of each pixel: e^(x - max) over the sum in channel order.
-pub(super) fn softmax(input: &[Lanes], from: &Layout, output: &mut [Lanes], to: &Layout) {
+pub(super) fn softmax(input: &[f32], from: &Layout, output: &mut [f32], to: &Layout) {
     let shape = from.shape;
     for row in 0..shape.height {
         for column in 0..shape.width {
-            for lane in 0..LANES {
-                let logit = |channel| input[from.at(channel, row, column)].0[lane];
+            for image in 0..from.order.block_images() {
+                let logit = |channel| input[from.element(channel, row, column) + image];
                 let largest = (0..shape.channels)
                     .map(logit)
                     .fold(f32::NEG_INFINITY, |largest, x| if x > largest { x } else { largest });
@@ -18,10 +17,10 @@ pub(super) fn softmax(input: &[Lanes], from: &Layout, output: &mut [Lanes], to: 
                 for channel in 0..shape.channels {
                     let e = exponential(logit(channel) - largest);
                     sum += e;
-                    output[to.at(channel, row, column)].0[lane] = e;
+                    output[to.element(channel, row, column) + image] = e;
                 }
                 for channel in 0..shape.channels {
-                    output[to.at(channel, row, column)].0[lane] /= sum;
+                    output[to.element(channel, row, column) + image] /= sum;
                 }
             }
         }

@@ -1,8 +1,10 @@
 //! Whole networks: fusion, restarts, threads, batches, the operand hook, refusals.
 
 use super::network::{Builder, small_lenet, values, window};
-use super::{bits, blob, canonical_blobs, images, sets};
-use crate::inference::{Activations, Engine, Error, LANES, NoHook, OperandBlock, OperandHook, Start};
+use super::{arranged, bits, blob, canonical_blobs, images, variants};
+use crate::inference::{
+    Activations, Arrangement, Engine, Error, LANES, NoHook, OperandBlock, OperandHook, Start,
+};
 use crate::network::{BlobId, LayerKind, Network, Parameter, PoolingMethod, Shape, Window};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -44,12 +46,12 @@ fn fused_or_not_the_bits_are_those_of_the_reference() {
     for network in branches().into_iter().chain([small_lenet()]) {
         let images = images(&network, 37);
         let expected = canonical_blobs(&network, &images);
-        for set in sets() {
-            let engine = Engine::with_instruction_set(&network, set).unwrap();
+        for variant in variants() {
+            let engine = variant.engine(&network);
             for (id, found) in all_blobs(&engine, &network, &images, &NoHook).iter().enumerate() {
-                assert_eq!(bits(found), expected[id], "blob {id}, {set}");
+                assert_eq!(bits(found), expected[id], "blob {id}, {variant}");
                 let alone = blob(&engine, &network, &images, BlobId(id));
-                assert_eq!(bits(&alone), expected[id], "blob {id} alone, {set}");
+                assert_eq!(bits(&alone), expected[id], "blob {id} alone, {variant}");
             }
         }
     }
@@ -59,13 +61,18 @@ fn fused_or_not_the_bits_are_those_of_the_reference() {
 fn a_pass_from_any_blob_equals_the_full_pass() {
     let network = small_lenet();
     let images = images(&network, 50);
-    let engine = Engine::new(&network).unwrap();
-    let weights = engine.pack(&network).unwrap();
-    let golden = all_blobs(&engine, &network, &images, &NoHook);
-    for (start, activations) in golden.iter().enumerate() {
-        for start in [Start::new(BlobId(start), activations), Start::stored(BlobId(start), activations)] {
-            let found = engine.forward(&weights, &start, &[network.output()], &NoHook).unwrap().remove(0);
-            assert_eq!(bits(&found), bits(&golden[network.output().0]));
+    let engines = arranged(&network);
+    let golden = engines.each_ref().map(|engine| all_blobs(engine, &network, &images, &NoHook));
+    // Activations of either arrangement serve both engines.
+    for (engine, golden) in
+        engines.iter().flat_map(|engine| golden.iter().map(move |golden| (engine, golden)))
+    {
+        let weights = engine.pack(&network).unwrap();
+        for (start, activations) in golden.iter().enumerate() {
+            for start in [Start::new(BlobId(start), activations), Start::stored(BlobId(start), activations)] {
+                let found = engine.forward(&weights, &start, &[network.output()], &NoHook).unwrap().remove(0);
+                assert_eq!(bits(&found), bits(&golden[network.output().0]));
+            }
         }
     }
 }
@@ -74,20 +81,22 @@ fn a_pass_from_any_blob_equals_the_full_pass() {
 fn bits_do_not_depend_on_threads_batch_or_position() {
     let network = small_lenet();
     let all = images(&network, 131);
-    let engine = Engine::new(&network).unwrap();
-    let expected = blob(&engine, &network, &all, network.output()).to_images();
-    for threads in [1, 2, 5] {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let found = pool.install(|| blob(&engine, &network, &all, network.output()));
-        assert_eq!(found.to_images(), expected, "{threads} threads");
-    }
-    let (nchw, size) = (all.to_images(), all.shape().elements());
-    let classes = network.blob(network.output()).shape.elements();
-    for (first, count) in [(0, 1), (1, 1), (15, 2), (64, 67), (130, 1), (3, 33)] {
-        let part =
-            Activations::from_images(all.shape(), count, &nchw[first * size..][..count * size]).unwrap();
-        let found = blob(&engine, &network, &part, network.output()).to_images();
-        assert_eq!(found, expected[first * classes..][..count * classes], "{count} images from {first}");
+    let engines = arranged(&network);
+    let expected = blob(&engines[0], &network, &all, network.output()).to_images();
+    for engine in &engines {
+        for threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let found = pool.install(|| blob(engine, &network, &all, network.output()));
+            assert_eq!(found.to_images(), expected, "{threads} threads");
+        }
+        let (nchw, size) = (all.to_images(), all.shape().elements());
+        let classes = network.blob(network.output()).shape.elements();
+        for (first, count) in [(0, 1), (1, 1), (15, 2), (64, 67), (130, 1), (3, 33)] {
+            let part =
+                Activations::from_images(all.shape(), count, &nchw[first * size..][..count * size]).unwrap();
+            let found = blob(engine, &network, &part, network.output()).to_images();
+            assert_eq!(found, expected[first * classes..][..count * classes], "{count} images from {first}");
+        }
     }
 }
 
@@ -95,9 +104,10 @@ fn bits_do_not_depend_on_threads_batch_or_position() {
 fn large_fully_connected_layers_take_more_blocks_at_a_time() {
     let network = Builder::new(4, 9, 9).max_pool(2, 2).inner_product(700).relu().inner_product(600).build();
     let images = images(&network, 150);
-    let engine = Engine::new(&network).unwrap();
     let expected = &canonical_blobs(&network, &images)[network.output().0];
-    assert_eq!(&bits(&blob(&engine, &network, &images, network.output())), expected);
+    for engine in arranged(&network) {
+        assert_eq!(&bits(&blob(&engine, &network, &images, network.output())), expected);
+    }
 }
 
 /// Halves the values of some blobs and records its calls.
@@ -118,17 +128,19 @@ impl OperandHook for Halve {
     }
 
     fn store(&self, blob: BlobId, first_image: usize, operand: &mut OperandBlock<'_>) {
-        let shape = operand.shape();
-        let mut seen = 0;
-        operand.for_each_row(|first, row| {
-            assert_eq!(first, seen, "rows come in order and without gaps");
-            assert_eq!(row.len(), shape.width * LANES);
-            seen += shape.width;
-            for x in row {
-                *x *= 0.5;
-            }
+        let (shape, images) = (operand.shape(), operand.images());
+        let (mut read, mut sum) = (0, 0.0);
+        operand.for_each(|x| {
+            read += 1;
+            sum += f64::from(x);
         });
-        assert_eq!(seen, shape.elements());
+        assert_eq!(read, shape.elements() * images);
+        operand.change_all(|values| values.iter_mut().for_each(|x| *x *= 0.5));
+        let halves: f64 = (0..images)
+            .flat_map(|image| (0..shape.elements()).map(move |element| (element, image)))
+            .map(|(element, image)| f64::from(operand.get(element, image)))
+            .sum();
+        assert!((halves * 2.0 - sum).abs() <= 1e-9 * read as f64, "each value is changed once");
         let mut calls = self.calls.lock().unwrap();
         let call = calls.entry((blob.0, first_image)).or_insert((0, operand.images()));
         call.0 += 1;
@@ -168,6 +180,14 @@ fn what_the_hook_stores_is_what_readers_read() {
         let calls: Vec<_> = hook.calls.into_inner().unwrap().into_iter().collect();
         let at = |image| (stored.0, image);
         assert_eq!(calls, [(at(0), (1, 16)), (at(16), (1, 16)), (at(32), (1, 13))]);
+
+        let hook = Halve::new(vec![stored.0]);
+        let single = Engine::arranged(&network, engine.instruction_set(), Arrangement::Channels).unwrap();
+        let weights_of_single = single.pack(&network).unwrap();
+        let same = single.forward(&weights_of_single, &start, &outputs, &hook).unwrap();
+        assert_eq!([&same[0], &same[1]].map(bits), [&found[0], &found[1]].map(bits));
+        let calls = hook.calls.into_inner().unwrap().into_iter();
+        assert!(calls.eq((0..45).map(|image| (at(image), (1, 1)))), "each image once, alone");
 
         let hook = Halve::new(vec![stored.0]);
         let restart = Start::stored(stored, &found[1]);
@@ -212,7 +232,7 @@ fn a_hook_never_sees_the_padding() {
             blob.0 == 0
         }
         fn store(&self, _: BlobId, _: usize, operand: &mut OperandBlock<'_>) {
-            operand.for_each_row(|_, row| row.fill(1.0));
+            operand.change_all(|values| values.fill(1.0));
         }
     }
     let padded = Window { pad: [1; 2], pad_end: [1; 2], ..window(3, 1) };
@@ -301,18 +321,31 @@ fn what_cannot_be_computed_is_refused_by_name() {
 }
 
 #[test]
-fn images_survive_blocking() {
+fn images_survive_every_arrangement() {
     let shape = Shape::new(2, 3, 5);
     for count in [0, 1, 15, 16, 17, 40] {
         let nchw = values(5, count * shape.elements());
-        let blocked = Activations::from_images(shape, count, &nchw).unwrap();
-        assert_eq!(blocked.to_images(), nchw);
-        assert_eq!(blocked.to_array().into_raw_vec_and_offset().0, nchw);
-        assert_eq!(Activations::from_array(&blocked.to_array().view()), blocked);
-        assert_eq!(blocked.blocks(), count.div_ceil(LANES));
+        let planar = Activations::from_images(shape, count, &nchw).unwrap();
+        assert_eq!(planar.to_images(), nchw);
+        assert_eq!(planar.to_array().into_raw_vec_and_offset().0, nchw);
+        assert_eq!(Activations::from_array(&planar.to_array().view()), planar);
+        let mut interleaved = Activations::interleaved(shape, count);
+        interleaved.set_images(0, &nchw);
+        assert_eq!(interleaved.to_images(), nchw);
+        for first in (0..count).step_by(LANES) {
+            let vector = interleaved.vector(first, 7);
+            assert_eq!(vector, planar.vector(first, 7));
+            assert!(vector[LANES.min(count - first)..].iter().all(|&lane| lane == 0.0));
+        }
+        for activations in [&mut interleaved.clone(), &mut planar.clone()] {
+            for image in 0..count {
+                activations.set(image, 11, image as f32);
+                assert_eq!(activations.get(image, 11), image as f32);
+            }
+            let changed = activations.to_images();
+            assert!(changed.iter().zip(&nchw).enumerate().all(|(at, (x, old))| at % 30 == 11 || x == old));
+        }
     }
-    let blocked = Activations::from_images(shape, 17, &values(5, 17 * 30)).unwrap();
-    assert!(blocked.block(1).iter().all(|vector| vector.0[1..] == [0.0; 15]));
     assert_eq!(
         Activations::from_images(shape, 2, &[0.0; 59]),
         Err(Error::Length { images: 2, shape, found: 59 })

@@ -2,8 +2,8 @@
 //! stored or given, and close to the reference in binary64.
 
 use super::network::{Builder, window};
-use super::{assert_bits, images, reference, sets};
-use crate::inference::{Activations, Engine, NoHook, OperandBlock, OperandHook, Start};
+use super::{arranged, assert_bits, images, reference, variants};
+use crate::inference::{Activations, NoHook, OperandBlock, OperandHook, Start};
 use crate::network::{
     BlobId, Eltwise, LayerId, LayerKind, LocalResponse, Network, PoolingMethod, Shape, Window,
 };
@@ -34,8 +34,18 @@ fn grow(builder: Builder, random: &mut Pcg64Mcg) -> Builder {
             let pad = random.random_range(0..3);
             let kernel = random.random_range(1..=(shape.height + pad).min(shape.width + pad).min(3));
             let window = Window { pad: [pad, pad / 2], pad_end: [pad, pad - pad / 2], ..window(kernel, 1) };
-            let groups = if shape.channels.is_multiple_of(2) { 2 } else { 1 };
-            builder.convolution(2 * random.random_range(1..4), groups, window)
+            let groups = match random.random_range(0..4) {
+                0 => shape.channels,
+                1 | 2 if shape.channels.is_multiple_of(2) => 2,
+                _ => 1,
+            };
+            // Groups of whole vectors, of a vector and a part, and small ones.
+            let outputs = match random.random_range(0..6) {
+                0 if groups < 3 => 16 * random.random_range(1..3),
+                1 if groups < 3 => random.random_range(10..40),
+                _ => random.random_range(1..4),
+            };
+            builder.convolution(groups * outputs, groups, window)
         }
         3 => builder.inner_product(random.random_range(1..9)),
         4 => {
@@ -89,8 +99,9 @@ fn grow(builder: Builder, random: &mut Pcg64Mcg) -> Builder {
 }
 
 fn network(random: &mut Pcg64Mcg) -> Network {
-    let [channels, height, width] =
-        [random.random_range(1..4), random.random_range(1..7), random.random_range(1..7)];
+    let channels =
+        if random.random_bool(0.8) { random.random_range(1..4) } else { random.random_range(14..36) };
+    let [height, width] = [random.random_range(1..7), random.random_range(1..7)];
     let mut builder = Builder::new(channels, height, width).seed(random.random_range(0..1 << 40));
     for _ in 0..random.random_range(2..14) {
         // Concatenations of concatenations grow fast.
@@ -116,7 +127,7 @@ impl OperandHook for Change {
     }
 
     fn store(&self, _: BlobId, _: usize, operand: &mut OperandBlock<'_>) {
-        operand.for_each_row(|_, row| row.iter_mut().for_each(|x| *x = Self::value(*x)));
+        operand.change_all(|values| values.iter_mut().for_each(|x| *x = Self::value(*x)));
     }
 }
 
@@ -184,13 +195,13 @@ fn check(seed: u64) {
     let plain = expected(&network, &images, &Change(BTreeSet::new()), None);
     let hook = Change(some(blobs, 0.3, &mut random));
     let changed = expected(&network, &images, &hook, None);
-    for set in sets() {
-        let engine = Engine::with_instruction_set(&network, set).unwrap();
+    for variant in variants() {
+        let engine = variant.engine(&network);
         let weights = engine.pack(&network).unwrap();
         let run = |start: &Start<'_>, outputs: &[BlobId], hook: &dyn OperandHook, expected: &[Vec<u32>]| {
             let found = engine.forward(&weights, start, outputs, hook).unwrap();
             for (blob, found) in outputs.iter().zip(&found) {
-                assert_bits(found, &expected[blob.0], &format!("seed {seed}, blob {}, {set}", blob.0));
+                assert_bits(found, &expected[blob.0], &format!("seed {seed}, blob {}, {variant}", blob.0));
             }
             found
         };
@@ -234,20 +245,22 @@ fn bits_do_not_depend_on_threads_or_batch() {
     for _ in 0..12 {
         let network = network(&mut random);
         let all = images(&network, 83);
-        let engine = Engine::new(&network).unwrap();
-        let expected = super::blob(&engine, &network, &all, network.output()).to_images();
-        for threads in [1, 3] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let found = pool.install(|| super::blob(&engine, &network, &all, network.output()));
-            assert_eq!(found.to_images(), expected);
-        }
-        let (nchw, size) = (all.to_images(), all.shape().elements());
-        let classes = network.blob(network.output()).shape.elements();
-        for (first, count) in [(0, 1), (15, 2), (82, 1), (20, 40)] {
-            let part =
-                Activations::from_images(all.shape(), count, &nchw[first * size..][..count * size]).unwrap();
-            let found = super::blob(&engine, &network, &part, network.output()).to_images();
-            assert_eq!(found, expected[first * classes..][..count * classes]);
+        let engines = arranged(&network);
+        let expected = super::blob(&engines[0], &network, &all, network.output()).to_images();
+        for engine in &engines {
+            for threads in [1, 3] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let found = pool.install(|| super::blob(engine, &network, &all, network.output()));
+                assert_eq!(found.to_images(), expected);
+            }
+            let (nchw, size) = (all.to_images(), all.shape().elements());
+            let classes = network.blob(network.output()).shape.elements();
+            for (first, count) in [(0, 1), (15, 2), (82, 1), (20, 40)] {
+                let part = &nchw[first * size..][..count * size];
+                let part = Activations::from_images(all.shape(), count, part).unwrap();
+                let found = super::blob(engine, &network, &part, network.output()).to_images();
+                assert_eq!(found, expected[first * classes..][..count * classes]);
+            }
         }
     }
 }

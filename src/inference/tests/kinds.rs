@@ -2,7 +2,7 @@
 //! storages overlap.
 
 use super::network::{Builder, window};
-use super::{assert_bits, bits, blob, canonical_blobs, images, reference, sets};
+use super::{assert_bits, bits, blob, canonical_blobs, images, reference, variants};
 use crate::inference::{Activations, Engine, NoHook, Start};
 use crate::network::{BlobId, Eltwise, LayerKind, LocalResponse, Network, Operand, Shape, Window};
 
@@ -10,8 +10,8 @@ use crate::network::{BlobId, Eltwise, LayerKind, LocalResponse, Network, Operand
 fn output(network: &Network, image: &[f32]) -> Vec<f32> {
     let shape = network.blob(network.input()).shape;
     let image = Activations::from_images(shape, 1, image).unwrap();
-    let mut results = sets().into_iter().map(|set| {
-        let engine = Engine::with_instruction_set(network, set).unwrap();
+    let mut results = variants().into_iter().map(|variant| {
+        let engine = variant.engine(network);
         bits(&blob(&engine, network, &image, network.output()))
     });
     let first = results.next().unwrap();
@@ -24,14 +24,14 @@ fn check(network: &Network, count: usize) {
     let images = images(network, count);
     let expected = canonical_blobs(network, &images);
     let all: Vec<_> = (0..network.blobs.len()).map(BlobId).collect();
-    for set in sets() {
-        let engine = Engine::with_instruction_set(network, set).unwrap();
+    for variant in variants() {
+        let engine = variant.engine(network);
         let weights = engine.pack(network).unwrap();
         let start = Start::new(network.input(), &images);
         for (id, found) in engine.forward(&weights, &start, &all, &NoHook).unwrap().iter().enumerate() {
-            assert_bits(found, &expected[id], &format!("blob {id}, {set}"));
+            assert_bits(found, &expected[id], &format!("blob {id}, {variant}"));
             let alone = blob(&engine, network, &images, BlobId(id));
-            assert_bits(&alone, &expected[id], &format!("blob {id} alone, {set}"));
+            assert_bits(&alone, &expected[id], &format!("blob {id} alone, {variant}"));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! reference in binary64.
 
 use super::network::{Builder, window};
-use super::{bits, blob, canonical_blobs, images, reference, sets};
+use super::{arranged, bits, blob, canonical_blobs, images, reference, variants};
 use crate::inference::{Activations, Engine, NoHook, Start};
 use crate::network::{LayerId, Network, Operand, PoolingMethod, Shape, Window};
 use proptest::prelude::*;
@@ -11,15 +11,15 @@ use proptest::prelude::*;
 fn check(network: &Network, count: usize) {
     let images = images(network, count);
     let expected = &canonical_blobs(network, &images)[network.output().0];
-    for set in sets() {
-        let engine = Engine::with_instruction_set(network, set).unwrap();
+    for variant in variants() {
+        let engine = variant.engine(network);
         let found = blob(&engine, network, &images, network.output());
-        assert_eq!(&bits(&found), expected, "{set}");
+        assert_eq!(&bits(&found), expected, "{variant}");
         let image: Vec<f32> = images.image(count - 1).collect();
         let exact = reference::forward::<f64>(network, &image).swap_remove(network.output().0);
         let largest = exact.iter().fold(1.0_f64, |largest, x| largest.max(x.abs()));
         for (found, exact) in found.image(count - 1).zip(exact) {
-            assert!((f64::from(found) - exact).abs() <= 1e-5 * largest, "{set}: {found} for {exact}");
+            assert!((f64::from(found) - exact).abs() <= 1e-5 * largest, "{variant}: {found} for {exact}");
         }
     }
 }
@@ -36,12 +36,17 @@ prop_compose! {
     }
 }
 
+/// Outputs of a group: parts of vectors, and whole ones.
+fn any_outputs() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => 1..15_usize, 1 => Just(16), 1 => Just(32), 1 => 17..50_usize]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn convolutions(
-        window in any_window(), groups in 1..4_usize, inputs in 1..4_usize, outputs in 1..15_usize,
+        window in any_window(), groups in 1..4_usize, inputs in 1..4_usize, outputs in any_outputs(),
         height in 7..12_usize, width in 7..14_usize, count in 1..35_usize, relu: bool, seed: u64,
     ) {
         let layer = Builder::new(groups * inputs, height, width)
@@ -94,31 +99,33 @@ proptest! {
 
     #[test]
     fn a_changed_word_equals_packing_anew(
-        groups in 1..3_usize, inputs in 1..4_usize, outputs in 1..15_usize, place: prop::sample::Index, bias: bool,
+        groups in 1..3_usize, inputs in 1..4_usize, outputs in any_outputs(), place: prop::sample::Index,
+        bias: bool,
     ) {
         let mut network = Builder::new(groups * inputs, 6, 6)
             .convolution(groups * outputs, groups, window(3, 1))
             .inner_product(outputs)
             .build();
-        let engine = Engine::new(&network).unwrap();
-        let original = engine.pack(&network).unwrap();
-        for layer in [LayerId(0), LayerId(1)] {
-            let operand = if bias { Operand::Bias } else { Operand::Weight };
-            let mut changed = original.clone();
-            let index = place.index(changed.words(layer, operand));
-            let target = &mut network.layers[layer.0];
-            let tensor = if bias { target.bias.as_mut() } else { target.weight.as_mut() };
-            let values = tensor.unwrap().values.as_mut().unwrap();
-            prop_assert_eq!(changed.get(layer, operand, index), values[index]);
-            values[index] = 42.0;
-            changed.set(layer, operand, index, 42.0);
-            let mut replaced = original.clone();
-            replaced.replace(layer, operand, values);
-            prop_assert_eq!(&changed, &engine.pack(&network).unwrap());
-            prop_assert_eq!(&changed, &replaced);
-            let target = &mut network.layers[layer.0];
-            let tensor = if bias { target.bias.as_mut() } else { target.weight.as_mut() };
-            tensor.unwrap().values.as_mut().unwrap()[index] = original.get(layer, operand, index);
+        for engine in arranged(&network) {
+            let original = engine.pack(&network).unwrap();
+            for layer in [LayerId(0), LayerId(1)] {
+                let operand = if bias { Operand::Bias } else { Operand::Weight };
+                let mut changed = original.clone();
+                let index = place.index(changed.words(layer, operand));
+                let target = &mut network.layers[layer.0];
+                let tensor = if bias { target.bias.as_mut() } else { target.weight.as_mut() };
+                let values = tensor.unwrap().values.as_mut().unwrap();
+                prop_assert_eq!(changed.get(layer, operand, index), values[index]);
+                values[index] = 42.0;
+                changed.set(layer, operand, index, 42.0);
+                let mut replaced = original.clone();
+                replaced.replace(layer, operand, values);
+                prop_assert_eq!(&changed, &engine.pack(&network).unwrap());
+                prop_assert_eq!(&changed, &replaced);
+                let target = &mut network.layers[layer.0];
+                let tensor = if bias { target.bias.as_mut() } else { target.weight.as_mut() };
+                tensor.unwrap().values.as_mut().unwrap()[index] = original.get(layer, operand, index);
+            }
         }
     }
 }
@@ -163,8 +170,8 @@ fn pooled(input: (Shape, &[f32]), method: PoolingMethod, window: Window) -> (Sha
     let (shape, values) = input;
     let network = Builder::new(shape.channels, shape.height, shape.width).pool(method, window).build();
     let image = Activations::from_images(shape, 1, values).unwrap();
-    let mut results = sets().into_iter().map(|set| {
-        let engine = Engine::with_instruction_set(&network, set).unwrap();
+    let mut results = variants().into_iter().map(|variant| {
+        let engine = variant.engine(&network);
         let output = blob(&engine, &network, &image, network.output());
         (output.shape(), bits(&output))
     });
@@ -227,8 +234,8 @@ fn softmax_agrees_with_the_system_library() {
             assert!((f64::from(p) / exact - 1.0).abs() < 5e-6, "{p} for {exact}");
         }
     }
-    for set in sets() {
-        let engine = Engine::with_instruction_set(&network, set).unwrap();
+    for variant in variants() {
+        let engine = variant.engine(&network);
         assert_eq!(bits(&blob(&engine, &network, &images, network.output())), bits(&found));
     }
 }
@@ -241,13 +248,13 @@ fn nan_and_infinity_pass_through_products_and_relu() {
     weight[4] = f32::INFINITY;
     weight[8] = f32::NEG_INFINITY;
     let image = Activations::from_images(Shape::new(3, 1, 1), 1, &[1.0, 1.0, 1.0]).unwrap();
-    for set in sets() {
-        let engine = Engine::with_instruction_set(&network, set).unwrap();
+    for variant in variants() {
+        let engine = variant.engine(&network);
         let weights = engine.pack(&network).unwrap();
         assert_eq!(weights.get(LayerId(0), Operand::Weight, 0).to_bits(), 0xffab_cdef);
         let start = Start::new(network.input(), &image);
         let found = engine.forward(&weights, &start, &[network.output()], &NoHook).unwrap().remove(0);
         let found: Vec<u32> = found.image(0).map(f32::to_bits).collect();
-        assert_eq!(found[..3], [0x7fc0_0000, f32::INFINITY.to_bits(), 0], "{set}");
+        assert_eq!(found[..3], [0x7fc0_0000, f32::INFINITY.to_bits(), 0], "{variant}");
     }
 }

@@ -9,13 +9,36 @@ mod network;
 mod plans;
 mod reference;
 
-use super::{Activations, Engine, InstructionSet, NoHook, Start};
+use super::{Activations, Arrangement, Engine, InstructionSet, NoHook, Start};
 use crate::network::{BlobId, Network};
 use network::values;
+use std::fmt;
 
-/// Instruction sets that this machine can check.
-fn sets() -> Vec<InstructionSet> {
-    InstructionSet::ALL.into_iter().filter(|set| set.is_available()).collect()
+/// One way to compute that this machine can check.
+#[derive(Clone, Copy, Debug)]
+struct Variant(InstructionSet, Arrangement);
+
+impl Variant {
+    fn engine(self, network: &Network) -> Engine {
+        Engine::arranged(network, self.0, self.1).unwrap()
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.0, self.1)
+    }
+}
+
+/// All ways to compute that this machine can check.
+fn variants() -> Vec<Variant> {
+    let sets = InstructionSet::ALL.into_iter().filter(|set| set.is_available());
+    sets.flat_map(|set| Arrangement::ALL.map(|arrangement| Variant(set, arrangement))).collect()
+}
+
+/// An engine of the fastest instruction set for each arrangement.
+fn arranged(network: &Network) -> [Engine; 2] {
+    Arrangement::ALL.map(|arrangement| Variant(InstructionSet::detect(), arrangement).engine(network))
 }
 
 /// Seeded images for a network.

@@ -2,14 +2,15 @@
 
 use super::network::{Builder, window};
 use crate::inference::Engine;
-use crate::inference::pass::{Action, Pass, Request};
+use crate::inference::pass::{Action, Given, Pass, Request};
 use crate::network::{BlobId, LayerKind, Network, Window};
 
 /// The actions for the network's output, and the vectors of workspace.
 fn plan(network: &Network) -> (Vec<Action>, usize) {
     let engine = Engine::new(network).unwrap();
     let stores = vec![false; network.blobs.len()];
-    let (starts, outputs) = ([(network.input(), true)], [network.output()]);
+    let starts = [Given { blob: network.input(), hooked: true, in_place: engine.layouts[0].is_plain() }];
+    let outputs = [network.output()];
     let request = Request { starts: &starts, outputs: &outputs, stores: &stores };
     let pass = Pass::new(&engine, &request, 1).unwrap();
     (pass.trunk.into_iter().chain(pass.head).collect(), pass.vectors)

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 
 /// The kernel for tiles of `rows` by `columns`.
-pub(super) fn kernel(rows: usize, columns: usize) -> Kernel {
+pub fn kernel(rows: usize, columns: usize) -> Kernel {
     macro_rules! choose {
         ($($rows:literal: $($columns:literal)*;)*) => {
             match (rows, columns) {

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 
 /// See [`super::Kernel`] for what the caller must guarantee.
 #[target_feature(enable = "avx2,fma")]
-pub(super) unsafe fn tile(tile: &Tile) {
+pub unsafe fn tile(tile: &Tile) {
     for column in 0..tile.columns {
         let mut row = 0;
         while row < tile.rows {

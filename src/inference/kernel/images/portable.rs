@@ -4,7 +4,7 @@ use super::Tile;
 use crate::inference::LANES;
 
 /// See [`super::Kernel`] for what the caller must guarantee, instruction set apart.
-pub(super) unsafe fn tile(tile: &Tile) {
+pub unsafe fn tile(tile: &Tile) {
     for column in 0..tile.columns {
         let mut row = 0;
         while row < tile.rows {
