@@ -66,15 +66,12 @@ pub fn clip(node: &Node<'_>, assembly: &mut Assembly) -> Result<Value, Problem> 
     unary(node, assembly, LayerKind::Clip { min: min.min(max), max })
 }
 
-/// Local response normalisation across channels.
+/// Local response normalisation across channels; of an even size one more channel behind the element's own counts.
 pub fn local_response(node: &Node<'_>, assembly: &mut Assembly) -> Result<Value, Problem> {
     if !node.has("size") {
         return Err(Problem::missing("attribute size", "the number of channels to sum over"));
     }
     let size = bounded("size", node.integer("size", 0)?, 1)?;
-    if size.is_multiple_of(2) {
-        return Err(Problem::value("size", size, "an odd number"));
-    }
     let kind = LayerKind::LocalResponse(LocalResponse {
         size,
         alpha: node.finite("alpha", 1e-4)?,

@@ -79,6 +79,8 @@ fn activation_functions_keep_their_parameters() {
     assert_eq!(kind(7, &IMAGE, ("LRN", "x", &attributes)), LayerKind::LocalResponse(response));
     let default = LocalResponse { size: 3, alpha: 1e-4, beta: 0.75, k: 1.0, within_channel: false };
     assert_eq!(kind(7, &IMAGE, ("LRN", "x", &[int("size", 3)])), LayerKind::LocalResponse(default));
+    let even = LocalResponse { size: 4, ..default };
+    assert_eq!(kind(7, &IMAGE, ("LRN", "x", &[int("size", 4)])), LayerKind::LocalResponse(even));
 }
 
 #[test]
