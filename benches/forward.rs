@@ -45,8 +45,11 @@ impl Chain {
         let network = &mut self.0;
         let id = LayerId(network.layers.len());
         let (input, output) = (BlobId(network.blobs.len() - 1), BlobId(network.blobs.len()));
-        let parameter =
-            |dims: Vec<usize>| Parameter { values: Some(values(id.0, dims.iter().product())), dims };
+        let parameter = |dims: Vec<usize>| Parameter {
+            values: Some(values(id.0, dims.iter().product())),
+            dims,
+            quantisation: None,
+        };
         let bias = weight.is_some().then(|| parameter(vec![shape.channels]));
         network.blobs.push(Blob { name: format!("blob{}", id.0), shape, producer: Some(id) });
         let (name, weight) = (format!("layer{}", id.0), weight.map(parameter));

@@ -6,7 +6,8 @@
 //!
 //! A node test feeds every operand as an input of the graph. Here operands that are weights in a network become
 //! initialisers, and where a node reads several activations they arrive as one input, from which fully connected layers of
-//! zeros and ones pick each out exactly. The first axis is the batch.
+//! zeros and ones pick each out exactly. The first axis is the batch. What is quantised is a weight: the values (of
+//! `QuantizeLinear` the codes, dequantised with scale 1) are read through a fully connected layer whose one input is 1.
 
 #![allow(clippy::unwrap_used, reason = "a test fails where its files are not as expected")]
 
@@ -19,7 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The operators under test.
-const OPERATORS: [&str; 29] = [
+const OPERATORS: [&str; 31] = [
     "Add",
     "AveragePool",
     "BatchNormalization",
@@ -28,6 +29,7 @@ const OPERATORS: [&str; 29] = [
     "Constant",
     "ConstantOfShape",
     "Conv",
+    "DequantizeLinear",
     "Dropout",
     "Flatten",
     "Gather",
@@ -40,6 +42,7 @@ const OPERATORS: [&str; 29] = [
     "MatMul",
     "MaxPool",
     "Mul",
+    "QuantizeLinear",
     "Relu",
     "Reshape",
     "Shape",
@@ -50,6 +53,9 @@ const OPERATORS: [&str; 29] = [
     "Tanh",
     "Unsqueeze",
 ];
+
+/// Those of them that quantise.
+const QUANTISING: [&str; 2] = ["QuantizeLinear", "DequantizeLinear"];
 
 /// What may differ: absolutely, and relative to the expected value.
 const TOLERANCE: [f32; 2] = [1e-6, 1e-4];
@@ -158,6 +164,8 @@ struct Tensor {
 
 /// Numbers of data types in [`Tensor::data_type`].
 const FLOAT: i32 = 1;
+const UINT8: i32 = 2;
+const INT8: i32 = 3;
 const INT64: i32 = 7;
 const FLOAT16: i32 = 10;
 const DOUBLE: i32 = 11;
@@ -193,6 +201,16 @@ impl Tensor {
         assert_eq!(values.len(), self.elements(), "{}", self.name);
         Some(values)
     }
+
+    /// The values, if they are codes of 8 bits.
+    fn codes(&self) -> Option<Vec<f32>> {
+        let raw = self.raw_data.as_ref()?;
+        match self.data_type {
+            UINT8 => Some(raw.iter().map(|&code| f32::from(code)).collect()),
+            INT8 => Some(raw.iter().map(|&code| f32::from(code as i8)).collect()),
+            _ => None,
+        }
+    }
 }
 
 /// Whether the operand at `index` of `operator` is a weight or a parameter in a network.
@@ -200,7 +218,7 @@ fn is_weight(operator: &str, index: usize) -> bool {
     match operator {
         "Conv" | "Gemm" | "MatMul" | "BatchNormalization" | "Reshape" | "Clip" | "Dropout" | "Squeeze"
         | "Unsqueeze" => index > 0,
-        "ConstantOfShape" | "Gather" => true,
+        "ConstantOfShape" | "Gather" | "QuantizeLinear" | "DequantizeLinear" => true,
         _ => false,
     }
 }
@@ -286,6 +304,39 @@ fn join(graph: &mut Graph, feed: &Feed) -> Option<Tensor> {
     Some(Tensor::floats("joined".into(), dims, values))
 }
 
+/// Lets a network of one input, which is 1, yield the constant that the nodes of `graph` compute; codes as numbers.
+fn through_a_weight(graph: &mut Graph) -> Tensor {
+    let writes_codes = graph.node.iter().any(|node| node.op_type == "QuantizeLinear");
+    let mut values = graph.output[0].name.clone();
+    let mut append = |op_type: &str, input: [&str; 2], output: &str| {
+        graph.node.push(Node {
+            input: input.map(str::to_owned).to_vec(),
+            output: vec![output.to_owned()],
+            op_type: op_type.to_owned(),
+            ..Node::default()
+        });
+    };
+    if writes_codes {
+        append("DequantizeLinear", [&values, "scale 1"], "codes");
+        values = "codes".into();
+    }
+    append("Reshape", [&values, "one row"], "weight");
+    append("MatMul", ["unit", "weight"], "product");
+    graph.initializer.push(Tensor::floats("scale 1".into(), vec![], vec![1.0]));
+    graph.initializer.push(Tensor {
+        name: "one row".into(),
+        dims: vec![2],
+        data_type: INT64,
+        int64_data: vec![1, -1],
+        ..Tensor::default()
+    });
+    let shape = Extents { dim: vec![Extent { value: Some(1) }; 2] };
+    let kind = Kind { tensor_type: Some(TensorKind { elem_type: FLOAT, shape: Some(shape) }) };
+    graph.input = vec![ValueInfo { name: "unit".into(), kind: Some(kind) }];
+    graph.output[0].name = "product".into();
+    Tensor::floats("unit".into(), vec![1, 1], vec![1.0])
+}
+
 /// The tensors `input_0.pb`, `input_1.pb`, … (or `output_…`) of a test.
 fn tensors(folder: &Path, kind: &str) -> Vec<Tensor> {
     // No operator has as many operands.
@@ -307,7 +358,9 @@ fn run(folder: &Path, mut model: Model, scratch: &Path) -> Outcome {
     }
     let data = folder.join("test_data_set_0");
     let feed = bind_weights(graph, tensors(&data, "input"));
+    let quantises = graph.node.iter().any(|node| QUANTISING.contains(&node.op_type.as_str()));
     let input = match feed.activations.as_slice() {
+        [] if quantises => Some(through_a_weight(graph)),
         [] => None,
         [only] => Some(only.clone()),
         several => {
@@ -355,7 +408,7 @@ fn tolerance(folder: &Path) -> [f32; 2] {
 }
 
 fn compare(found: &[f32], expected: &Tensor, [absolute, relative]: [f32; 2]) -> Outcome {
-    let expected = expected.values().expect("floating-point inputs yield floating-point outputs");
+    let expected = expected.values().or_else(|| expected.codes()).expect("outputs are numbers or codes");
     if found.len() != expected.len() {
         return Outcome::Failed(format!("{} values instead of {}", found.len(), expected.len()));
     }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use approxmem::number::{BinaryPoint, Codec, Format, Granularity, Range, Rounding};
+use approxmem::number::{
+    BinaryPoint, CodeKind, Codec, Error, Format, Granularity, Quantisation, Quantiser, Range, Rounding,
+};
 use proptest::prelude::*;
 
 const ROUNDINGS: [Rounding; 3] = [Rounding::NearestEven, Rounding::Floor, Rounding::Zero];
@@ -76,6 +78,74 @@ fn int8_scales_by_tensor_and_by_channel() {
     assert!((channel.decode(2, 50) - 0.5).abs() < 1e-6 && (channel.decode(3, 50) - 5.0).abs() < 1e-5);
     let zeros = codec(Format::Int8 { granularity: Granularity::Tensor }, 0.0);
     assert_eq!((zeros.encode(0, 0.0), zeros.decode(0, 1)), (0, 1.0));
+}
+
+/// One quantiser per zero point, `inner_words` words each.
+fn model(codes: CodeKind, scale: f32, zero_points: &[i32], inner_words: usize) -> Codec {
+    let quantiser = |&zero_point| Quantiser::new(codes, scale, zero_point).unwrap();
+    let quantisers = zero_points.iter().map(quantiser).collect();
+    Codec::of_model(Quantisation::per_channel(quantisers, inner_words))
+}
+
+#[test]
+fn codes_of_the_model_survive_a_round_trip() {
+    for (codes, zero_points) in [(CodeKind::Int8, [-128, 0, 127]), (CodeKind::Uint8, [0, 77, 255])] {
+        for scale in [0.1, 1.0, 3.7e-5, 1e30, 1e-42] {
+            let codec = model(codes, scale, &zero_points, 2);
+            assert_eq!((codec.bits(), codec.is_identity(), codec.integer_bits()), (8, false, None));
+            for word in 0..6 {
+                for code in 0..256 {
+                    let value = codec.decode(word, code);
+                    let integer = match codes {
+                        CodeKind::Int8 => weight_sum(code, 8),
+                        CodeKind::Uint8 => i64::from(code),
+                    };
+                    let exact = (integer - i64::from(zero_points[word / 2])) as f64 * f64::from(scale);
+                    assert_eq!(value, exact as f32, "code {code} of word {word}");
+                    assert_eq!(codec.encode(word, value), code, "scale {scale}, word {word}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_scale_of_the_model_needs_a_model() {
+    let format = Format::Int8 { granularity: Granularity::Model };
+    assert_eq!((format.bits(), format.name(), format.least_bits()), (8, "int8".to_owned(), 1));
+    assert_eq!(Codec::new(&format, &[Range { max_abs: 1.0 }], 1), Err(Error::NotQuantised));
+}
+
+#[test]
+fn narrowing_codes_of_the_model_rounds_the_code() {
+    for (codes, limits) in [(CodeKind::Int8, [-128, 127]), (CodeKind::Uint8, [0, 255])] {
+        let codec = model(codes, 0.5, &[5], 1);
+        for bits in 1..=8 {
+            let step = 1 << (8 - bits);
+            for rounding in ROUNDINGS {
+                let (behind, narrowing) = codec.narrowed(bits, rounding).unwrap();
+                assert_eq!(behind.bits(), bits);
+                for code in limits[0]..=limits[1] {
+                    let exact = f64::from(code) / f64::from(step);
+                    let rounded = match rounding {
+                        Rounding::NearestEven => exact.round_ties_even(),
+                        Rounding::Floor => exact.floor(),
+                        Rounding::Zero => exact.trunc(),
+                    };
+                    let most = ((limits[1] + 1) / step - 1).max(0);
+                    let expected = rounded.min(f64::from(most)) as i32;
+                    let narrowed = narrowing.apply(code as u32 & 0xff);
+                    assert_eq!(
+                        narrowed,
+                        expected as u32 & ((1 << bits) - 1),
+                        "{code} to {bits} {rounding:?}"
+                    );
+                    assert_eq!(behind.decode(0, narrowed), (expected * step - 5) as f32 * 0.5);
+                }
+            }
+        }
+        assert!(codec.narrowed(0, Rounding::Floor).is_err() && codec.narrowed(9, Rounding::Floor).is_err());
+    }
 }
 
 #[test]
@@ -221,11 +291,13 @@ fn quantising_many_is_quantising_each() {
         codecs.extend([-20, 0, 40].map(|integer_bits| fixed(12, integer_bits, rounding)));
         codecs.extend([codec(Format::Fp16 { rounding }, 1.0), codec(Format::Bf16 { rounding }, 1.0)]);
     }
+    codecs.extend([model(CodeKind::Int8, 0.3, &[-5], 1), model(CodeKind::Uint8, 0.07, &[9, 0, 255], 1)]);
     for codec in codecs {
         let mut many = values.clone();
         codec.quantise(0, &mut many);
-        for (&value, many) in values.iter().zip(many) {
-            let each = codec.decode(0, codec.encode(0, value));
+        for (index, (&value, many)) in values.iter().zip(many).enumerate() {
+            // Of these only words of the model differ by their index.
+            let each = codec.decode(index, codec.encode(index, value));
             assert!(
                 each.to_bits() == many.to_bits() || each.is_nan() && many.is_nan(),
                 "{value:e} {codec:?}"

@@ -101,7 +101,8 @@ fn from_table(section: &Section<'_>, problems: &mut Problems) -> Option<Format> 
     let bits = section.integer("bits", 1..=32, problems);
     let binary_point = section.find("binary_point").map(|_| binary_point(section, problems));
     let rounding = section.choice("rounding", &ROUNDINGS, problems).unwrap_or_default();
-    let scales = [("tensor", Granularity::Tensor), ("channel", Granularity::Channel)];
+    let scales =
+        [("tensor", Granularity::Tensor), ("channel", Granularity::Channel), ("model", Granularity::Model)];
     let granularity = section.choice("scale", &scales, problems).unwrap_or_default();
     let kind = kind?;
     if kind == Kind::Fixed {
@@ -152,26 +153,33 @@ fn binary_point(section: &Section<'_>, problems: &mut Problems) -> Option<Binary
     }
 }
 
-/// Notes an int8 scale per channel for `subset`, which has no output channels: activations.
+/// Notes an int8 scale that `subset` cannot have: one per channel for activations, which have no output channels, or that
+/// of the model where the network does not quantise the subset.
 ///
 /// Returns whether it was noted, so that one pattern is noted once.
-pub(super) fn check_operand(entry: &Entry, format: Format, subset: &Subset, problems: &mut Problems) -> bool {
-    let is_wrong =
-        format == Format::Int8 { granularity: Granularity::Channel } && subset.operand == Operand::Neuron;
-    if is_wrong {
-        let message = format!(
-            "`{TABLE}.{}`: a scale per channel is for weights and biases, but the pattern decides for `{}`",
-            quoted(&entry.key),
-            subset.name
-        );
-        let at = match &entry.node.value {
-            Value::Table(table) => table.find("scale").map_or(&entry.node.location, |e| &e.node.location),
-            _ => &entry.node.location,
-        };
-        problems.push(
-            Problem::new(at, message, format!("decides for `{}`", subset.name))
-                .with_help("use scale = \"tensor\" for `neuron_*`"),
-        );
-    }
-    is_wrong
+pub(super) fn check_operand(
+    entry: &Entry,
+    format: Format,
+    subset: &Subset,
+    is_quantised: bool,
+    problems: &mut Problems,
+) -> bool {
+    let (reason, help) = match format {
+        Format::Int8 { granularity: Granularity::Channel } if subset.operand == Operand::Neuron => {
+            ("a scale per channel is for weights and biases", "use scale = \"tensor\" for `neuron_*`")
+        }
+        Format::Int8 { granularity: Granularity::Model } if !is_quantised => (
+            "the scale of the model is for data subsets that the network definition quantises",
+            "use scale = \"tensor\", or name the quantised data subsets only",
+        ),
+        _ => return false,
+    };
+    let key = quoted(&entry.key);
+    let message = format!("`{TABLE}.{key}`: {reason}, but the pattern decides for `{}`", subset.name);
+    let at = match &entry.node.value {
+        Value::Table(table) => table.find("scale").map_or(&entry.node.location, |e| &e.node.location),
+        _ => &entry.node.location,
+    };
+    problems.push(Problem::new(at, message, format!("decides for `{}`", subset.name)).with_help(help));
+    true
 }

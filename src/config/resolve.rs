@@ -10,7 +10,7 @@ use super::{dataset, files, formats, patterns};
 use crate::experiment::{DatasetSource, Experiment, NetworkSource, Stop, StoredSubset};
 use crate::memory::Memory;
 use crate::network::{BlobId, Network, Subset};
-use crate::number::Format;
+use crate::number::{Format, Granularity};
 use std::collections::BTreeMap;
 
 /// An experiment, and what is doubtful about its configuration.
@@ -50,7 +50,7 @@ impl Document {
         let mut problems = Problems::default();
         let mut warnings = Problems::default();
         let tables = Tables::read(&self.root(), Some(network), &mut problems);
-        let subsets = tables.stored(network.subsets(), &mut problems, &mut warnings);
+        let subsets = tables.stored(network, &mut problems, &mut warnings);
         match tables.experiment(subsets) {
             Some(experiment) if problems.0.is_empty() => {
                 Ok(Resolved { experiment, warnings: self.sorted(warnings) })
@@ -140,6 +140,8 @@ impl<'d, T> Patterns<'d, T> {
 /// One data subset with what was decided for it.
 struct Choice {
     subset: Subset,
+    /// Its word where no pattern decides.
+    default_format: Format,
     format_entry: Option<usize>,
     bits_entry: Option<usize>,
     path_entry: Option<usize>,
@@ -190,10 +192,11 @@ impl<'d> Tables<'d> {
     /// Word and path of every data subset; `None` if one is wrong.
     fn stored(
         &self,
-        subsets: Vec<Subset>,
+        network: &Network,
         problems: &mut Problems,
         warnings: &mut Problems,
     ) -> Option<Vec<StoredSubset>> {
+        let subsets = network.subsets();
         let format_entries = self.formats.decide(&subsets, problems, warnings);
         let bits_entries = self.link_bits.decide(&subsets, problems, warnings);
         let path_entries = self.placement.decide(&subsets, problems, warnings);
@@ -201,6 +204,7 @@ impl<'d> Tables<'d> {
             .into_iter()
             .enumerate()
             .map(|(index, subset)| Choice {
+                default_format: default_format(network, &subset),
                 subset,
                 format_entry: format_entries[index],
                 bits_entry: bits_entries[index],
@@ -218,8 +222,13 @@ impl<'d> Tables<'d> {
         choices.into_iter().map(|choice| choice.stored).collect()
     }
 
+    /// The word of a data subset; `None` if the value that decides is wrong.
+    fn format(&self, choice: &Choice) -> Option<Format> {
+        Some(self.formats.value(choice.format_entry).ok()?.copied().unwrap_or(choice.default_format))
+    }
+
     fn stored_subset(&self, choice: &Choice) -> Option<StoredSubset> {
-        let format = self.formats.value(choice.format_entry).ok()?.copied().unwrap_or_default();
+        let format = self.format(choice)?;
         let bits = self.link_bits.value(choice.bits_entry).ok()?.copied();
         let mut path = self.placement.value(choice.path_entry).ok()?.cloned().unwrap_or_default();
         // What has a width on the link crosses it, where the path does not say: right behind its home memory.
@@ -240,13 +249,14 @@ impl<'d> Tables<'d> {
         let mut is_format_noted = vec![false; self.formats.entries.len()];
         let mut is_bits_noted = vec![false; self.link_bits.entries.len()];
         for choice in choices {
-            let Ok(format) = self.formats.value(choice.format_entry) else { continue };
-            let format = format.copied().unwrap_or_default();
+            let Some(format) = self.format(choice) else { continue };
             if let Some(index) = choice.format_entry
                 && !is_format_noted[index]
             {
                 let entry = &self.formats.entries[index];
-                is_format_noted[index] = formats::check_operand(entry, format, &choice.subset, problems);
+                let quantised = choice.default_format == MODEL;
+                is_format_noted[index] =
+                    formats::check_operand(entry, format, &choice.subset, quantised, problems);
             }
             if let Some(index) = choice.bits_entry
                 && !is_bits_noted[index]
@@ -321,6 +331,14 @@ impl<'d> Tables<'d> {
             }
         }
     }
+}
+
+/// The codes of a quantised network.
+const MODEL: Format = Format::Int8 { granularity: Granularity::Model };
+
+/// The word of `subset` unless the configuration decides: the code that the network itself stores, or else fp32.
+fn default_format(network: &Network, subset: &Subset) -> Format {
+    network.quantisation(subset).map_or_else(Format::default, |_| MODEL)
 }
 
 /// The problem of two readers of one blob for which different patterns decide.

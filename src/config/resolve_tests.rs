@@ -5,7 +5,8 @@ use super::{Document, Resolved, axis};
 use crate::dataset::{Mean, Preprocessing};
 use crate::experiment::{Experiment, Stop, StoredSubset};
 use crate::memory::{Lifetime, Technology, uniform};
-use crate::number::{BinaryPoint, Format, Granularity, Rounding};
+use crate::network::{LayerKind, Network};
+use crate::number::{BinaryPoint, CodeKind, Format, Granularity, Quantisation, Quantiser, Rounding};
 use proptest::prelude::*;
 
 fn resolved(text: &str, overrides: &[&str]) -> Resolved {
@@ -74,6 +75,43 @@ fn every_format_and_its_keys() {
         let experiment = resolved(&text, &[]).experiment;
         assert_eq!(stored(&experiment, "weight_fc1").format, expected, "{typed}");
     }
+}
+
+/// The sample with codes for the weight of fc1 and for what fc1 and fc2 read.
+fn quantised() -> Network {
+    let mut network = network();
+    let quantiser = Quantiser::new(CodeKind::Uint8, 0.5, 3).unwrap();
+    network.layers[1].kind = LayerKind::Quantise(quantiser);
+    let weight = network.layers[2].weight.as_mut().unwrap();
+    weight.quantisation = Some(Quantisation::per_tensor(quantiser));
+    network
+}
+
+#[test]
+fn words_of_a_quantised_network_are_its_codes_unless_a_pattern_decides() {
+    let folder = Folder::new();
+    let resolve = |formats: &str| {
+        let text = TEXT.replace("\"weight_*\" = { kind = \"fixed\", bits = 16 }\n", formats);
+        folder.parse(&text).unwrap().resolve(&quantised())
+    };
+    let model = Format::Int8 { granularity: Granularity::Model };
+    let formats = |experiment: &Experiment| {
+        ["weight_conv1/5x5", "weight_fc1", "neuron_fc1", "neuron_fc2", "bias_fc1"]
+            .map(|name| stored(experiment, name).format)
+    };
+    let fp16 = Format::Fp16 { rounding: Rounding::NearestEven };
+    let experiment = resolve("").unwrap().experiment;
+    assert_eq!(formats(&experiment), [Format::Fp32, model, model, model, fp16]);
+    assert_eq!((stored(&experiment, "weight_fc1").link_bits, model.bits()), (8, 8));
+    let experiment = resolve("\"weight_*\" = \"int8\"\n\"neuron_*\" = \"fp32\"\n").unwrap().experiment;
+    let int8 = Format::Int8 { granularity: Granularity::Tensor };
+    assert_eq!(formats(&experiment), [int8, int8, Format::Fp32, Format::Fp32, fp16]);
+    let named = "\"*\" = \"bf16\"\n\"weight_fc1\" = { kind = \"int8\", scale = \"model\" }\n";
+    let experiment = resolve(named).unwrap().experiment;
+    let bf16 = Format::Bf16 { rounding: Rounding::NearestEven };
+    assert_eq!(formats(&experiment), [bf16, model, bf16, bf16, fp16]);
+    let conflict = resolve("\"neuron_fc1\" = \"fp32\"\n").unwrap_err().to_string();
+    assert!(conflict.contains("`neuron_fc1` and `neuron_fc2` are one stored tensor"), "{conflict}");
 }
 
 #[test]

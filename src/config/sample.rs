@@ -85,7 +85,8 @@ pub(super) fn network() -> Network {
         shape,
         producer: producer.map(LayerId),
     };
-    let parameter = |dims: &[usize]| Some(Parameter { dims: dims.to_vec(), values: None });
+    let parameter =
+        |dims: &[usize]| Some(Parameter { dims: dims.to_vec(), values: None, quantisation: None });
     let layer = |name: &str, kind, input, output, weight, bias| Layer {
         name: name.into(),
         kind,

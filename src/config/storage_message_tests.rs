@@ -69,6 +69,12 @@ c.toml:11:39: `formats."bias_*".rounding` does not apply to kind `int8`
             r#"c.toml:11:39: `formats."neuron_*"`: a scale per channel is for weights and biases, but the pattern decides for `neuron_conv1/5x5`
     help: use scale = "tensor" for `neuron_*`"#,
         ),
+        (
+            r#""bias_*" = "fp16""#,
+            r#""bias_*" = { kind = "int8", scale = "model" }"#,
+            r#"c.toml:11:37: `formats."bias_*"`: the scale of the model is for data subsets that the network definition quantises, but the pattern decides for `bias_conv1/5x5`
+    help: use scale = "tensor", or name the quantised data subsets only"#,
+        ),
     ]);
 }
 

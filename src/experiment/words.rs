@@ -17,8 +17,7 @@ pub struct Words {
 }
 
 impl Words {
-    fn new(stored: &StoredSubset, experiment: &Experiment, ranges: &[Range]) -> Result<Self, Error> {
-        let home = Codec::new(&stored.format, ranges, stored.subset.words as usize)?;
+    fn new(home: Codec, stored: &StoredSubset, experiment: &Experiment) -> Result<Self, Error> {
         if stored.link_bits == home.bits() {
             return Ok(Self { delivered: home.clone(), home, narrowing: None });
         }
@@ -54,7 +53,8 @@ impl Experiment {
     /// that a neuron subset stores, from an error-free pass over the calibration images.
     ///
     /// # Errors
-    /// If a width is impossible (see [`Codec::new`] and [`Codec::narrowed`]).
+    /// If a width is impossible (see [`Codec::new`] and [`Codec::narrowed`]), or a word is to be the code of a quantised
+    /// network that does not quantise it.
     ///
     /// # Panics
     /// If the network's parameters have no values, or `neurons` lacks a blob.
@@ -62,9 +62,18 @@ impl Experiment {
         let ranges: Vec<Vec<Range>> =
             self.subsets.iter().map(|stored| subset_ranges(stored, network, neurons)).collect();
         let shared = shared_range(&self.subsets, &ranges);
-        let words = self.subsets.iter().zip(ranges).map(|(stored, ranges)| match stored.format {
-            Format::Fixed { binary_point: BinaryPoint::Network, .. } => Words::new(stored, self, &[shared]),
-            _ => Words::new(stored, self, &ranges),
+        let words = self.subsets.iter().zip(ranges).map(|(stored, ranges)| {
+            let ranges = match stored.format {
+                Format::Fixed { binary_point: BinaryPoint::Network, .. } => vec![shared],
+                _ => ranges,
+            };
+            let home = match (stored.format, network.quantisation(&stored.subset)) {
+                (Format::Int8 { granularity: Granularity::Model }, Some(quantisation)) => {
+                    Codec::of_model(quantisation)
+                }
+                (format, _) => Codec::new(&format, &ranges, stored.subset.words as usize)?,
+            };
+            Words::new(home, stored, self)
         });
         words.collect()
     }

@@ -6,6 +6,7 @@ use super::elementary::{sigmoid, tanh};
 use super::kernel::InstructionSet;
 use super::layout::{Layout, Order};
 use super::weights::LayerWeights;
+use crate::number::Quantiser;
 use std::ops::Range;
 
 /// What is done to each element.
@@ -21,6 +22,8 @@ pub(super) enum Activation {
     },
     /// Times the channel's weight plus the channel's bias, fused.
     Affine,
+    /// The value of the code.
+    Quantise(Quantiser),
 }
 
 /// An element-wise layer at work on one block.
@@ -100,6 +103,8 @@ impl Job for Map<'_> {
             (Activation::Clip { min, max }, true) => self.each(|x| rectified(clipped(x, min, max))),
             (Activation::Affine, false) => self.affine(|x| x),
             (Activation::Affine, true) => self.affine(rectified),
+            (Activation::Quantise(quantiser), false) => self.each(|x| quantiser.deliver(x)),
+            (Activation::Quantise(quantiser), true) => self.each(|x| rectified(quantiser.deliver(x))),
         }
     }
 }

@@ -165,6 +165,7 @@ fn alike(layer: &Layer) -> &[BlobId] {
         | LayerKind::Sigmoid
         | LayerKind::Tanh
         | LayerKind::Clip { .. }
+        | LayerKind::Quantise(_)
         | LayerKind::Eltwise(_) => &layer.inputs[..1],
         LayerKind::Convolution(_)
         | LayerKind::InnerProduct { .. }
@@ -322,6 +323,7 @@ fn compile(layer: &Layer, layouts: &[Layout], order: Order) -> Result<Step, Erro
         LayerKind::Sigmoid => map(Activation::Sigmoid)?,
         LayerKind::Tanh => map(Activation::Tanh)?,
         LayerKind::Clip { min, max } => map(Activation::Clip { min: *min, max: *max })?,
+        LayerKind::Quantise(quantiser) => map(Activation::Quantise(*quantiser))?,
         LayerKind::Affine => {
             check_parameters(layer, &[from.shape.channels], from.shape.channels)?;
             map(Activation::Affine)?

@@ -235,7 +235,7 @@ fn parameter_values<'a>(
     operand: &'static str,
 ) -> Result<Option<&'a [f32]>, Error> {
     match parameter {
-        Some(Parameter { values: Some(values), dims }) => {
+        Some(Parameter { values: Some(values), dims, .. }) => {
             let words = dims.iter().product::<usize>();
             if values.len() == words {
                 return Ok(Some(values));

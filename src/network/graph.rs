@@ -1,5 +1,6 @@
 //! The layer graph in static single assignment form: every blob is written once, in layer order.
 
+use crate::number::{Quantisation, Quantiser};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,6 +62,8 @@ pub struct Parameter {
     pub dims: Vec<usize>,
     /// Values in row-major order; `None` when only the definition was read.
     pub values: Option<Vec<f32>>,
+    /// The 8-bit codes that the definition stores in place of the values, which are then exactly those of codes.
+    pub quantisation: Option<Quantisation>,
 }
 
 impl Parameter {
@@ -178,6 +181,8 @@ pub enum LayerKind {
     },
     /// The same elements in the same order (channel, row, column), counted by another shape.
     Reshape,
+    /// Quantised and dequantised: the value of the code of each element.
+    Quantise(Quantiser),
 }
 
 /// What an element-wise layer makes of its inputs.
@@ -195,7 +200,7 @@ pub enum Eltwise {
 }
 
 impl LayerKind {
-    /// Name of the kind as in Caffe's prototxt.
+    /// Name of the kind, as in Caffe's prototxt where that has it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Convolution(_) => "Convolution",
@@ -212,6 +217,7 @@ impl LayerKind {
             Self::Tanh => "TanH",
             Self::Clip { .. } => "Clip",
             Self::Reshape => "Reshape",
+            Self::Quantise(_) => "Quantise",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Data subsets: the operands that live in memories, named as in the paper.
 
-use super::{BlobId, LayerId, LayerKind, Network};
+use super::{BlobId, LayerId, LayerKind, Network, PoolingMethod};
+use crate::number::Quantisation;
 use serde::Serialize;
 
 /// Which operand of a layer a data subset is.
@@ -59,7 +60,8 @@ fn stored_input(kind: &LayerKind) -> Option<bool> {
         | LayerKind::Sigmoid
         | LayerKind::Tanh
         | LayerKind::Clip { .. }
-        | LayerKind::Reshape => None,
+        | LayerKind::Reshape
+        | LayerKind::Quantise(_) => None,
     }
 }
 
@@ -92,6 +94,27 @@ impl Network {
             }
         }
         subsets
+    }
+
+    /// How the network itself quantises the words of `subset` to 8-bit codes, if it does: those of a weight or bias that the
+    /// definition stores as codes, or of activations that a quantising layer writes. Layers that only pass values on
+    /// (reshaping, Dropout, max pooling) keep the codes.
+    pub fn quantisation(&self, subset: &Subset) -> Option<Quantisation> {
+        let layer = self.layer(subset.layer);
+        let Some(mut blob) = subset.blob else {
+            let parameter = if subset.operand == Operand::Bias { &layer.bias } else { &layer.weight };
+            return parameter.as_ref()?.quantisation.clone();
+        };
+        // Ends: a layer reads what an earlier one wrote.
+        loop {
+            let producer = self.layer(self.blob(blob).producer?);
+            blob = match &producer.kind {
+                LayerKind::Quantise(quantiser) => return Some(Quantisation::per_tensor(*quantiser)),
+                LayerKind::Reshape | LayerKind::Dropout => producer.inputs[0],
+                LayerKind::Pooling(pooling) if pooling.method == PoolingMethod::Max => producer.inputs[0],
+                _ => return None,
+            };
+        }
     }
 
     /// The data volume in words for one image: all weights, all biases, and the inputs of every convolution and fully

@@ -1,12 +1,12 @@
 //! Stored words of one data subset: encode, decode, narrow.
 
-use super::{Format, Granularity, Range, Rounding};
+use super::{CodeKind, Format, Granularity, Quantisation, Range, Rounding};
 use half::{bf16, f16};
 use serde::Serialize;
 use thiserror::Error;
 
-/// Why a codec cannot be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// Why a codec or quantiser cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
 pub enum Error {
     /// A fixed-point width outside 1..=32.
     #[error("a fixed-point word has 1 to 32 bits, not {0}")]
@@ -21,13 +21,30 @@ pub enum Error {
         /// Width asked for.
         asked: u32,
     },
+    /// Scales of the network definition for a tensor that it does not quantise.
+    #[error("an int8 word with the scale of the model is for tensors that the network definition quantises")]
+    NotQuantised,
+    /// A scale that is not positive or too large.
+    #[error("a scale is a positive number, 255 of which are finite, not {0}")]
+    Scale(f32),
+    /// A zero point that is no code.
+    #[error("the zero point {zero_point} is no code: {least} to {most}")]
+    ZeroPoint {
+        /// The zero point.
+        zero_point: i32,
+        /// The smallest code.
+        least: i32,
+        /// The largest code.
+        most: i32,
+    },
 }
 
 /// The word of one data subset with its binary point or scale, as stored at one stop of its path.
 ///
 /// Special values: fixed-point and int8 words store NaN as 0 and saturate infinities. fp32, fp16 and bf16 words keep NaN
 /// (as a NaN) and infinities; finite values beyond the largest fp16 or bf16 become infinite under nearest-even and the
-/// largest finite number under the other roundings.
+/// largest finite number under the other roundings. Words with the quantisation of the network definition store NaN as the
+/// code of 0 and saturate infinities.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Codec {
     kind: Kind,
@@ -43,6 +60,15 @@ enum Kind {
     Bf16 { rounding: Rounding },
     Fixed { bits: u32, integer_bits: i32, rounding: Rounding },
     Int8 { scales: Vec<f32>, words_per_scale: usize },
+    Model(Quantisation),
+}
+
+/// What the bits of a code mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    TwosComplement,
+    PlainBinary,
+    Float { exponent_bits: u32 },
 }
 
 impl Codec {
@@ -52,7 +78,8 @@ impl Codec {
     /// [`Granularity::Channel`], one per output channel; each then covers `words / ranges.len()` consecutive words.
     ///
     /// # Errors
-    /// [`Error::Width`] for a fixed-point width outside 1..=32.
+    /// [`Error::Width`] for a fixed-point width outside 1..=32; [`Error::NotQuantised`] for [`Granularity::Model`], whose
+    /// codec is that of a [`Quantisation`].
     ///
     /// # Panics
     /// If `ranges` is empty or does not divide `words`.
@@ -82,8 +109,14 @@ impl Codec {
                 scales: ranges.iter().copied().map(int8_scale).collect(),
                 words_per_scale: (words / ranges.len()).max(1),
             },
+            Format::Int8 { granularity: Granularity::Model } => return Err(Error::NotQuantised),
         };
         Ok(Self { kind, dropped_bits: 0 })
+    }
+
+    /// The codec of a data subset whose words are the codes of the network definition itself.
+    pub fn of_model(quantisation: Quantisation) -> Self {
+        Self { kind: Kind::Model(quantisation), dropped_bits: 0 }
     }
 
     /// Width of the stored word in bits.
@@ -109,12 +142,20 @@ impl Codec {
             Kind::Fp32 => 32,
             Kind::Fp16 { .. } | Kind::Bf16 { .. } => 16,
             Kind::Fixed { bits, .. } => bits,
-            Kind::Int8 { .. } => 8,
+            Kind::Int8 { .. } | Kind::Model(_) => 8,
         }
     }
 
-    fn is_twos_complement(&self) -> bool {
-        matches!(self.kind, Kind::Fixed { .. } | Kind::Int8 { .. })
+    fn layout(&self) -> Layout {
+        match &self.kind {
+            Kind::Fp32 | Kind::Bf16 { .. } => Layout::Float { exponent_bits: 8 },
+            Kind::Fp16 { .. } => Layout::Float { exponent_bits: 5 },
+            Kind::Fixed { .. } | Kind::Int8 { .. } => Layout::TwosComplement,
+            Kind::Model(quantisation) => match quantisation.codes() {
+                CodeKind::Int8 => Layout::TwosComplement,
+                CodeKind::Uint8 => Layout::PlainBinary,
+            },
+        }
     }
 
     /// The home-memory code of `value`, word `index` of the data subset (the index selects the scale of a channel).
@@ -138,6 +179,7 @@ impl Codec {
                 let scale = f64::from(scales[index / words_per_scale]);
                 saturate((f64::from(value) / scale).round_ties_even(), 8)
             }
+            Kind::Model(quantisation) => quantisation.quantiser(index).encode(value),
         }
     }
 
@@ -154,6 +196,7 @@ impl Codec {
             Kind::Int8 { scales, words_per_scale } => {
                 (f64::from(signed(code, 8)) * f64::from(scales[index / words_per_scale])) as f32
             }
+            Kind::Model(quantisation) => quantisation.quantiser(index).decode(code),
         }
     }
 
@@ -182,6 +225,7 @@ impl Codec {
                 let scale = f64::from(scales[0]);
                 Grid::new(8, scale).deliver(values, |x| x / scale, nearest);
             }
+            Kind::Model(quantisation) if self.dropped_bits == 0 => quantisation.deliver(first_index, values),
             _ => {
                 for (index, value) in values.iter_mut().enumerate() {
                     *value = self.decode(first_index + index, self.encode(first_index + index, *value));
@@ -195,26 +239,16 @@ impl Codec {
     /// # Errors
     /// [`Error::Narrowing`] if `bits` exceeds the word, or cuts into a floating-point word's sign and exponent.
     pub fn narrowed(&self, bits: u32, rounding: Rounding) -> Result<(Self, Narrowing), Error> {
-        let least = match self.kind {
-            Kind::Fp32 | Kind::Bf16 { .. } => 9,
-            Kind::Fp16 { .. } => 6,
-            Kind::Fixed { .. } | Kind::Int8 { .. } => 1,
+        let layout = self.layout();
+        let least = match layout {
+            Layout::Float { exponent_bits } => exponent_bits + 1,
+            Layout::TwosComplement | Layout::PlainBinary => 1,
         };
         if !(least..=self.bits()).contains(&bits) {
             return Err(Error::Narrowing { word: self.bits(), least, asked: bits });
         }
         let dropped = self.bits() - bits;
-        let narrowing = Narrowing {
-            dropped,
-            bits,
-            rounding,
-            exponent_bits: match self.kind {
-                Kind::Fp32 | Kind::Bf16 { .. } => Some(8),
-                Kind::Fp16 { .. } => Some(5),
-                Kind::Fixed { .. } | Kind::Int8 { .. } => None,
-            },
-        };
-        debug_assert_eq!(narrowing.exponent_bits.is_none(), self.is_twos_complement());
+        let narrowing = Narrowing { dropped, bits, rounding, layout };
         Ok((Self { kind: self.kind.clone(), dropped_bits: self.dropped_bits + dropped }, narrowing))
     }
 }
@@ -226,26 +260,31 @@ pub struct Narrowing {
     /// Width behind the link.
     bits: u32,
     rounding: Rounding,
-    /// Exponent width of a floating-point word; `None` for two's complement.
-    exponent_bits: Option<u32>,
+    layout: Layout,
 }
 
 impl Narrowing {
-    /// The code behind the link. A NaN stays a NaN; nearest-even saturates two's-complement words, and carries a
-    /// floating-point word into the next binade (or to infinity).
+    /// The code behind the link. A NaN stays a NaN; nearest-even saturates integers, and carries a floating-point word into
+    /// the next binade (or to infinity).
     pub fn apply(self, code: u32) -> u32 {
         let mask = low_mask(self.bits);
         if self.dropped == 0 {
             return code & mask;
         }
-        match self.exponent_bits {
-            None => self.narrow_twos_complement(code) & mask,
-            Some(exponent_bits) => self.narrow_float(code, exponent_bits) & mask,
+        let word = self.bits + self.dropped;
+        match self.layout {
+            Layout::TwosComplement => {
+                self.narrow_integer(i64::from(signed(code, word)), (1i64 << (self.bits - 1)) - 1) & mask
+            }
+            Layout::PlainBinary => {
+                self.narrow_integer(i64::from(code & low_mask(word)), i64::from(mask)) & mask
+            }
+            Layout::Float { exponent_bits } => self.narrow_float(code, exponent_bits) & mask,
         }
     }
 
-    fn narrow_twos_complement(self, code: u32) -> u32 {
-        let value = i64::from(signed(code, self.bits + self.dropped));
+    /// Drops low bits of the integer `value`; of what is left, `most` is the largest that fits.
+    fn narrow_integer(self, value: i64, most: i64) -> u32 {
         let step = 1i64 << self.dropped;
         let floor = value.div_euclid(step);
         let rest = value.rem_euclid(step);
@@ -256,7 +295,7 @@ impl Narrowing {
                 floor + i64::from(rest * 2 > step || (rest * 2 == step && floor.rem_euclid(2) == 1))
             }
         };
-        rounded.min((1i64 << (self.bits - 1)) - 1) as u32
+        rounded.min(most) as u32
     }
 
     fn narrow_float(self, code: u32, exponent_bits: u32) -> u32 {

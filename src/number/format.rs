@@ -38,6 +38,9 @@ pub enum Granularity {
     Tensor,
     /// One scale per output channel (weights and biases only).
     Channel,
+    /// Those that share one in the network definition, with its scales and zero points and its kind of codes (see
+    /// [`super::Quantisation`]): the stored words are the codes of the quantised network itself.
+    Model,
 }
 
 /// The stored word of a data subset, before its range is known.
@@ -66,7 +69,8 @@ pub enum Format {
         /// How values between two codes are stored.
         rounding: Rounding,
     },
-    /// Two's complement of 8 bits: value = q·scale with scale = max|x| / 127, rounded to nearest even, saturated.
+    /// Two's complement of 8 bits: value = q·scale with scale = max|x| / 127, rounded to nearest even, saturated. With
+    /// [`Granularity::Model`] scale, zero point and kind of codes are those of the network definition.
     Int8 {
         /// Which words share a scale.
         granularity: Granularity,

@@ -5,8 +5,10 @@
 
 mod codec;
 mod format;
+mod quantisation;
 mod range;
 
 pub use codec::{Codec, Error, Narrowing};
 pub use format::{BinaryPoint, Format, Granularity, Rounding};
+pub use quantisation::{CodeKind, Quantisation, Quantiser};
 pub use range::Range;

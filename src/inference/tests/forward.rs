@@ -284,7 +284,8 @@ fn what_cannot_be_computed_is_refused_by_name() {
         change(&mut network);
         Engine::new(&network).unwrap_err().to_string()
     };
-    let parameter = |dims: &[usize]| Some(Parameter { dims: dims.to_vec(), values: None });
+    let parameter =
+        |dims: &[usize]| Some(Parameter { dims: dims.to_vec(), values: None, quantisation: None });
     let cases: [(Change<'_>, &str); 9] = [
         (&|n| n.layers.clear(), "no layer"),
         (&|n| n.layers[0].weight = None, "layer `layer0`: it has no weight"),

@@ -5,6 +5,7 @@ use super::network::{Builder, window};
 use super::{assert_bits, bits, blob, canonical_blobs, images, reference, variants};
 use crate::inference::{Activations, Engine, NoHook, Start};
 use crate::network::{BlobId, Eltwise, LayerKind, LocalResponse, Network, Operand, Shape, Window};
+use crate::number::{CodeKind, Quantiser};
 
 /// The output for one image, the same bits for every instruction set.
 fn output(network: &Network, image: &[f32]) -> Vec<f32> {
@@ -97,6 +98,40 @@ fn activations_of_special_values() {
     for kind in [LayerKind::Sigmoid, LayerKind::Tanh, LayerKind::Clip { min: 0.0, max: 1.0 }] {
         assert_eq!(of(kind, &[f32::from_bits(0xffab_cdef)])[0].to_bits(), 0x7fc0_0000);
     }
+}
+
+#[test]
+fn quantising_yields_the_values_of_codes() {
+    let quantiser = |codes, scale, zero_point| Quantiser::new(codes, scale, zero_point).unwrap();
+    let of = |quantiser, image: &[f32]| {
+        output(&Builder::new(image.len(), 1, 1).plain(LayerKind::Quantise(quantiser)).build(), image)
+    };
+    // By hand: code = round(x / 0.5) + 3, saturated to 0..=255; value = (code - 3) · 0.5.
+    let found = of(quantiser(CodeKind::Uint8, 0.5, 3), &[0.25, 0.75, -0.25, -1.6, 126.1, f32::NAN, -0.1]);
+    assert_eq!(found, [0.0, 1.0, 0.0, -1.5, 126.0, 0.0, 0.0]);
+    assert!(found.iter().all(|value| value.to_bits() != (-0.0_f32).to_bits()));
+    let found = of(quantiser(CodeKind::Int8, 2.0, -1), &[f32::INFINITY, f32::NEG_INFINITY, 3.0, 5.0]);
+    assert_eq!(found, [256.0, -254.0, 4.0, 4.0]);
+}
+
+#[test]
+fn quantising_between_layers_is_that_of_the_reference() {
+    let quantise =
+        |codes, scale, zero_point| LayerKind::Quantise(Quantiser::new(codes, scale, zero_point).unwrap());
+    // Alone, in place, before and behind a ReLU, where another layer reads the input, too, and behind a border.
+    let network = Builder::new(3, 5, 4)
+        .plain(quantise(CodeKind::Uint8, 0.013, 100))
+        .convolution(4, 1, Window { pad: [1; 2], pad_end: [1; 2], ..window(3, 1) })
+        .plain(quantise(CodeKind::Int8, 0.031, -7))
+        .relu()
+        .plain(quantise(CodeKind::Uint8, 0.0171, 0))
+        .plain(quantise(CodeKind::Int8, 0.05, 0))
+        .eltwise(Eltwise::Sum { coefficients: vec![1.0; 2] }, vec![BlobId(3), BlobId(6)])
+        .convolution(2, 1, Window { pad: [1; 2], pad_end: [1; 2], ..window(3, 1) })
+        .relu()
+        .plain(quantise(CodeKind::Uint8, 0.02, 0))
+        .build();
+    check(&network, 37);
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Builder {
     fn parameter(&mut self, dims: Vec<usize>) -> Parameter {
         self.seed += 1;
         let words: usize = dims.iter().product();
-        Parameter { values: Some(values(self.seed, words)), dims }
+        Parameter { values: Some(values(self.seed, words)), dims, quantisation: None }
     }
 
     pub fn layer(self, kind: LayerKind, shape: Shape, weight: Option<Vec<usize>>, bias: bool) -> Self {

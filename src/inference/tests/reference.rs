@@ -5,6 +5,7 @@ use crate::inference::elementary;
 use crate::network::{
     Convolution, Eltwise, Layer, LayerKind, LocalResponse, Network, Pooling, PoolingMethod, Shape,
 };
+use crate::number::Quantiser;
 use std::ops::{Add, Div, Mul, Sub};
 
 /// In binary32 elementary functions are the engine's own, so that bits can be compared behind them; in binary64 they are
@@ -23,6 +24,8 @@ pub trait Real:
     fn sigmoid(self) -> Self;
     fn tanh(self) -> Self;
     fn power(self, exponent: f32) -> Self;
+    /// The value of the code that `ONNX` gives to it: rounded in this precision.
+    fn quantised(self, quantiser: Quantiser) -> Self;
 }
 
 impl Real for f32 {
@@ -47,6 +50,13 @@ impl Real for f32 {
             _ => elementary::power(self, exponent),
         }
     }
+    fn quantised(self, quantiser: Quantiser) -> f32 {
+        let zero_point = quantiser.zero_point() as f32;
+        let [least, most] = quantiser.codes().range().map(|code| code as f32);
+        let code = ((self / quantiser.scale()).round_ties_even() + zero_point).clamp(least, most);
+        // A NaN has the code of 0; there is no -0.
+        if code.is_nan() { 0.0 } else { (code - zero_point + 0.0) * quantiser.scale() }
+    }
 }
 
 impl Real for f64 {
@@ -64,6 +74,13 @@ impl Real for f64 {
     }
     fn power(self, exponent: f32) -> f64 {
         self.powf(f64::from(exponent))
+    }
+    fn quantised(self, quantiser: Quantiser) -> f64 {
+        let zero_point = f64::from(quantiser.zero_point());
+        let [least, most] = quantiser.codes().range().map(f64::from);
+        let scale = f64::from(quantiser.scale());
+        let code = ((self / scale).round_ties_even() + zero_point).clamp(least, most);
+        if code.is_nan() { 0.0 } else { (code - zero_point) * scale }
     }
 }
 
@@ -279,6 +296,7 @@ pub fn forward_stored<R: Real>(
             LayerKind::Affine => affine(layer, input, x),
             LayerKind::Sigmoid => each(&R::sigmoid),
             LayerKind::Tanh => each(&R::tanh),
+            LayerKind::Quantise(quantiser) => each(&|x| x.quantised(*quantiser)),
             LayerKind::Clip { min, max } => {
                 let (min, max) = (R::from(*min), R::from(*max));
                 each(&|x| {

@@ -118,7 +118,7 @@ impl Assembly {
             let normalisation = Normalisation { layer: name.to_owned(), epsilon, scaling: Scaling::None };
             self.network.normalisations.insert(id, normalisation);
         }
-        let empty = |dims| Parameter { dims, values: None };
+        let empty = |dims| Parameter { dims, values: None, quantisation: None };
         self.network.layers.push(Layer {
             name: name.to_owned(),
             kind: lowered.kind,

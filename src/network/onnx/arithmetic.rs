@@ -4,7 +4,7 @@ use super::assembly::{Assembly, Emission, parameter};
 use super::error::Problem;
 use super::node::Node;
 use super::value::Value;
-use crate::network::{Eltwise, LayerKind};
+use crate::network::{Eltwise, LayerKind, Parameter};
 
 /// The two operands of a commutative operation.
 enum Operands {
@@ -22,7 +22,9 @@ fn operands(node: &Node<'_>) -> Result<Operands, Problem> {
         (Value::Constant(_), Value::Constant(_)) => {
             Err(Problem::unsupported("reads only constants, expected activations"))
         }
-        _ => Err(Problem::unsupported("reads a value that inference does not compute")),
+        (other @ (Value::Codes(..) | Value::Absent(_)), _) | (_, other) => {
+            Err(Problem::value("operand", other.kind(), "activations or a constant"))
+        }
     }
 }
 
@@ -49,22 +51,22 @@ pub fn add(node: &Node<'_>, assembly: &mut Assembly) -> Result<Value, Problem> {
         Operands::Mixed { activations, constant } => (activations, constant),
     };
     let dims = node.view(activations)?.dims.clone();
-    let values = assembly.per_channel(node, constant, &dims)?;
+    let term = assembly.per_channel(node, constant, &dims)?;
     if let Some(layer) = assembly.sole_producer(node, activations) {
         match (&layer.kind, &mut layer.bias) {
             (LayerKind::Convolution(_) | LayerKind::InnerProduct { .. } | LayerKind::Affine, bias @ None) => {
-                *bias = Some(parameter(vec![values.len()], values));
+                *bias = Some(term);
                 return assembly.absorbed(node, activations);
             }
             (LayerKind::Affine, Some(bias)) => {
-                combine(bias.values.iter_mut().flatten(), &values, |bias, value| bias + value);
+                combine(bias, &term, |bias, value| bias + value);
                 return assembly.absorbed(node, activations);
             }
             _ => {}
         }
     }
-    let ones = vec![1.0; values.len()];
-    affine(node, assembly, activations, ones, Some(values))
+    let ones = parameter(term.dims.clone(), vec![1.0; term.words()]);
+    affine(node, assembly, activations, ones, Some(term))
 }
 
 /// The product of two operands. A number per channel becomes part of an affine layer that it multiplies.
@@ -74,20 +76,22 @@ pub fn mul(node: &Node<'_>, assembly: &mut Assembly) -> Result<Value, Problem> {
         Operands::Mixed { activations, constant } => (activations, constant),
     };
     let dims = node.view(activations)?.dims.clone();
-    let values = assembly.per_channel(node, constant, &dims)?;
+    let factor = assembly.per_channel(node, constant, &dims)?;
     if let Some(layer) = assembly.sole_producer(node, activations)
         && layer.kind == LayerKind::Affine
     {
         for parameter in [&mut layer.weight, &mut layer.bias].into_iter().flatten() {
-            combine(parameter.values.iter_mut().flatten(), &values, |old, factor| old * factor);
+            combine(parameter, &factor, |old, factor| old * factor);
         }
         return assembly.absorbed(node, activations);
     }
-    affine(node, assembly, activations, values, None)
+    affine(node, assembly, activations, factor, None)
 }
 
-fn combine<'a>(old: impl Iterator<Item = &'a mut f32>, new: &[f32], operation: fn(f32, f32) -> f32) {
-    for (old, &new) in old.zip(new) {
+/// Lets each value of `old` become what `operation` makes of it and of the one of `new`; no code stands for that.
+fn combine(old: &mut Parameter, new: &Parameter, operation: fn(f32, f32) -> f32) {
+    old.quantisation = None;
+    for (old, &new) in old.values.iter_mut().flatten().zip(new.values.iter().flatten()) {
         *old = operation(*old, new);
     }
 }
@@ -106,16 +110,13 @@ fn affine(
     node: &Node<'_>,
     assembly: &mut Assembly,
     index: usize,
-    weight: Vec<f32>,
-    bias: Option<Vec<f32>>,
+    weight: Parameter,
+    bias: Option<Parameter>,
 ) -> Result<Value, Problem> {
     let dims = node.view(index)?.dims.clone();
     let (input, _) = assembly.operand(node, index)?;
-    let emission = Emission {
-        weight: Some(parameter(vec![weight.len()], weight)),
-        bias: bias.map(|values| parameter(vec![values.len()], values)),
-        ..Emission::new(LayerKind::Affine, vec![input], dims)
-    };
+    let emission =
+        Emission { weight: Some(weight), bias, ..Emission::new(LayerKind::Affine, vec![input], dims) };
     assembly.emit(node, emission)
 }
 
@@ -154,5 +155,6 @@ pub fn batch_normalization(node: &Node<'_>, assembly: &mut Assembly) -> Result<V
         weight.push(factor as f32);
         bias.push((f64::from(shift[channel]) - f64::from(mean[channel]) * factor) as f32);
     }
-    affine(node, assembly, 0, weight, Some(bias))
+    let of = |values| parameter(vec![channels], values);
+    affine(node, assembly, 0, of(weight), Some(of(bias)))
 }

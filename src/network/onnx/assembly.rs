@@ -35,9 +35,9 @@ impl Emission {
     }
 }
 
-/// A trained tensor with its values.
+/// A trained tensor with its values, which are no codes.
 pub fn parameter(dims: Vec<usize>, values: Vec<f32>) -> Parameter {
-    Parameter { dims, values: Some(values) }
+    Parameter { dims, values: Some(values), quantisation: None }
 }
 
 /// The graph as far as it is built.
@@ -168,6 +168,15 @@ impl Assembly {
         Ok(Value::Activation(View { blob, dims, reshaped_by: None }))
     }
 
+    /// Adds a layer for `node` that changes each element of `view` alone: a reshaped blob stays to be read as it was written.
+    pub fn emit_on(&mut self, node: &Node<'_>, kind: LayerKind, view: &View) -> Result<View, Problem> {
+        self.check_batch(&view.dims)?;
+        let Shape { channels, height, width } = self.network.blob(view.blob).shape;
+        let dims = vec![self.batch, channels, height, width];
+        let blob = self.layer(node.name(), node.output(), Emission::new(kind, vec![view.blob], dims))?;
+        Ok(View { blob, ..view.clone() })
+    }
+
     /// Adds a layer that would like to be called `name` and writes blob `output`.
     fn layer(&mut self, name: &str, output: &str, emission: Emission) -> Result<BlobId, Problem> {
         let shape = self.shape(&emission.dims)?;
@@ -214,6 +223,12 @@ impl Assembly {
 
     /// The values of `constant`, for a parameter.
     pub fn floats(&mut self, constant: &Constant) -> Result<Vec<f32>, Problem> {
+        self.charge(constant)?;
+        constant.floats()
+    }
+
+    /// Counts the elements of `constant` among those that may be read: one tensor of the file may be read any number of times.
+    pub fn charge(&mut self, constant: &Constant) -> Result<(), Problem> {
         let elements = constant.elements() as u64;
         let budgets = [
             (&mut self.elements_left, MAX_ELEMENTS, true),
@@ -228,7 +243,13 @@ impl Assembly {
                 })?;
             }
         }
-        constant.floats()
+        Ok(())
+    }
+
+    /// The trained tensor `constant` of extents `dims`, of as many elements.
+    pub fn trained(&mut self, constant: &Constant, dims: Vec<usize>) -> Result<Parameter, Problem> {
+        let values = Some(self.floats(constant)?);
+        Ok(Parameter { dims, values, quantisation: constant.quantisation().cloned() })
     }
 
     /// One number per channel of activations `dims`, from the constant at `index` that the node spreads over them.
@@ -237,7 +258,7 @@ impl Assembly {
         node: &Node<'_>,
         index: usize,
         dims: &[usize],
-    ) -> Result<Vec<f32>, Problem> {
+    ) -> Result<Parameter, Problem> {
         let constant = node.constant(index)?;
         let channels = dims.get(1).copied().unwrap_or_default();
         let fits = constant.dims.len() <= dims.len()
@@ -253,8 +274,12 @@ impl Assembly {
             let expected = format!("one number, or one per channel of {}", extents(dims));
             return Err(Problem::extent(name, &constant.dims, expected));
         }
-        let values = self.floats(constant)?;
-        Ok(if single { vec![values[0]; channels] } else { values })
+        let mut term = self.trained(constant, vec![channels])?;
+        if let (true, Some(values)) = (single, &mut term.values) {
+            // Of one element there is one quantiser, too.
+            *values = vec![values[0]; channels];
+        }
+        Ok(term)
     }
 
     /// The layer whose output `node` alone reads at `index`, as it was written: what the node does to each channel can

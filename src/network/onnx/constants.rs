@@ -42,7 +42,7 @@ pub fn constant_of_shape(node: &Node<'_>, assembly: &mut Assembly) -> Result<Val
 pub fn shape(node: &Node<'_>, _: &mut Assembly) -> Result<Value, Problem> {
     let dims = match node.value(0)? {
         Value::Constant(constant) => &constant.dims,
-        Value::Activation(view) => &view.dims,
+        Value::Activation(view) | Value::Codes(view, _) => &view.dims,
         Value::Absent(reason) => return Err(Problem::value("input 1", reason, "activations or a constant")),
     };
     let rank = dims.len() as i64;

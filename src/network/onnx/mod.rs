@@ -6,6 +6,12 @@
 //! that is not supported is refused with operator and node, because a node or attribute that is passed over would give
 //! wrong figures silently.
 //!
+//! Quantised models in the form of `QuantizeLinear` and `DequantizeLinear` around the operators are computed as they are
+//! written, in single precision. A weight or bias that is stored as 8-bit codes keeps them ([`super::Parameter`]), and so do
+//! activations: what passes `QuantizeLinear` becomes a layer that yields the values of the codes. Biases of 32-bit codes
+//! are dequantised, and so are constants that become part of another parameter. Operators on codes (`QLinearConv`,
+//! `ConvInteger` and so on) are refused.
+//!
 //! Layers are called as the nodes: by name, or by the first output where a node has none; of several nodes with one name the
 //! later ones get a suffix `_1`, `_2`, … Some nodes become part of an earlier layer: a constant vector added to a
 //! fully connected layer or convolution without bias is its bias, factors and terms per channel behind batch normalisation
@@ -21,6 +27,7 @@ mod model;
 mod node;
 mod operators;
 mod products;
+mod quantisation;
 mod schema;
 mod shapes;
 mod tensor;

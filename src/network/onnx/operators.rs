@@ -5,7 +5,7 @@ use super::error::Problem;
 use super::node::Node;
 use super::schema::NodeProto;
 use super::value::Value;
-use super::{activations, arithmetic, constants, products, shapes, windowed};
+use super::{activations, arithmetic, constants, products, quantisation, shapes, windowed};
 use crate::network::spelling;
 use std::collections::HashSet;
 
@@ -42,6 +42,8 @@ const MAX_POOLED: &[&str] =
 const AVERAGE_POOLED: &[&str] =
     &["auto_pad", "ceil_mode", "count_include_pad", "dilations", "kernel_shape", "pads", "strides"];
 const NORMALISED: &[&str] = &["epsilon", "momentum", "spatial", "training_mode"];
+const QUANTISED: &[&str] = &["axis", "block_size", "output_dtype", "precision", "saturate"];
+const DEQUANTISED: &[&str] = &["axis", "block_size", "output_dtype"];
 const CONSTANT: &[&str] = &[
     "sparse_value",
     "value",
@@ -66,6 +68,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("Constant", [0, 0], CONSTANT, constants::constant),
     operator("ConstantOfShape", [1, 1], &["value"], constants::constant_of_shape),
     operator("Conv", [2, 3], CONVOLVED, windowed::conv),
+    operator("DequantizeLinear", [2, 3], DEQUANTISED, quantisation::dequantize_linear),
     Operator { outputs: 2, ..operator("Dropout", [1, 3], &["ratio", "seed"], activations::dropout) },
     operator("Flatten", [1, 1], &["axis"], shapes::flatten),
     operator("Gather", [2, 2], &["axis"], constants::gather),
@@ -78,6 +81,7 @@ pub const OPERATORS: &[Operator] = &[
     operator("MatMul", [2, 2], &[], products::mat_mul),
     Operator { outputs: 2, ..operator("MaxPool", [1, 1], MAX_POOLED, windowed::max_pool) },
     operator("Mul", [2, 2], &[], arithmetic::mul),
+    operator("QuantizeLinear", [2, 3], QUANTISED, quantisation::quantize_linear),
     operator("Relu", [1, 1], &[], activations::relu),
     operator("Reshape", [2, 2], &["allowzero"], shapes::reshape),
     operator("Shape", [1, 1], &["end", "start"], constants::shape),

@@ -1,11 +1,11 @@
 //! Fully connected layers: Gemm, and `MatMul` with a constant.
 
-use super::assembly::{Assembly, Emission, parameter};
+use super::assembly::{Assembly, Emission};
 use super::error::{Problem, shown};
 use super::node::Node;
 use super::tensor::Constant;
 use super::value::Value;
-use crate::network::LayerKind;
+use crate::network::{LayerKind, Parameter};
 
 /// Checks that the activations that `node` multiplies are `batch x inputs`, and returns the number of inputs.
 fn inputs(node: &Node<'_>) -> Result<usize, Problem> {
@@ -30,40 +30,43 @@ pub fn gemm(node: &Node<'_>, assembly: &mut Assembly) -> Result<Value, Problem> 
     }
     let inputs = inputs(node)?;
     let (alpha, beta) = (node.finite("alpha", 1.0)?, node.finite("beta", 1.0)?);
-    let (outputs, mut weight) = weight(node, assembly, inputs, node.flag("transB")?)?;
-    scale(&mut weight, alpha);
-    let batch = node.view(0)?.dims[0];
-    let mut bias = match node.optional(2) {
-        None => None,
-        Some(_) => Some(assembly.per_channel(node, 2, &[batch, outputs])?),
-    };
-    scale(bias.as_deref_mut().unwrap_or_default(), beta);
-    emit(node, assembly, outputs, weight, bias)
+    let mut weight = weight(node, assembly, inputs, node.flag("transB")?)?;
+    scale(&mut weight, "alpha", alpha)?;
+    let extents = [node.view(0)?.dims[0], weight.dims[0]];
+    let mut bias = node.optional(2).map(|_| assembly.per_channel(node, 2, &extents)).transpose()?;
+    if let Some(bias) = &mut bias {
+        scale(bias, "beta", beta)?;
+    }
+    emit(node, assembly, weight, bias)
 }
 
 /// x · W.
 pub fn mat_mul(node: &Node<'_>, assembly: &mut Assembly) -> Result<Value, Problem> {
     let inputs = inputs(node)?;
-    let (outputs, weight) = weight(node, assembly, inputs, false)?;
-    emit(node, assembly, outputs, weight, None)
+    let weight = weight(node, assembly, inputs, false)?;
+    emit(node, assembly, weight, None)
 }
 
-fn scale(values: &mut [f32], factor: f32) {
-    if factor != 1.0 {
-        for value in values {
-            *value *= factor;
-        }
+/// Multiplies `parameter` by the attribute `name`.
+fn scale(parameter: &mut Parameter, name: &str, factor: f32) -> Result<(), Problem> {
+    if factor == 1.0 {
+        return Ok(());
     }
+    if parameter.quantisation.is_some() {
+        return Err(Problem::value(name, factor, "1: the operand is stored as codes"));
+    }
+    parameter.values.iter_mut().flatten().for_each(|value| *value *= factor);
+    Ok(())
 }
 
-/// The number of outputs and the weight as `outputs x inputs`, from the second operand, which is stored that way if
+/// The weight as `outputs x inputs`, from the second operand, which is stored that way if
 /// `transposed`.
 fn weight(
     node: &Node<'_>,
     assembly: &mut Assembly,
     inputs: usize,
     transposed: bool,
-) -> Result<(usize, Vec<f32>), Problem> {
+) -> Result<Parameter, Problem> {
     let constant: &Constant = node.constant(1)?;
     let outputs = match (constant.dims.as_slice(), transposed) {
         (&[outputs, columns], true) if columns == inputs && outputs > 0 => outputs,
@@ -74,9 +77,18 @@ fn weight(
             return Err(Problem::extent("weight", other, expected));
         }
     };
-    let values = assembly.floats(constant)?;
-    let weight = if transposed { values } else { transpose(&values, inputs, outputs) };
-    Ok((outputs, weight))
+    let mut weight = assembly.trained(constant, vec![outputs, inputs])?;
+    if !transposed {
+        weight.values = weight.values.map(|values| transpose(&values, inputs, outputs));
+        if let Some(quantisation) = &mut weight.quantisation {
+            *quantisation = quantisation.transposed(inputs, outputs).ok_or_else(|| {
+                Problem::unsupported(
+                    "found scales that go neither by the rows nor by the columns of the weight",
+                )
+            })?;
+        }
+    }
+    Ok(weight)
 }
 
 /// The `rows x columns` matrix `values` with rows and columns exchanged.
@@ -100,16 +112,15 @@ fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 fn emit(
     node: &Node<'_>,
     assembly: &mut Assembly,
-    outputs: usize,
-    weight: Vec<f32>,
-    bias: Option<Vec<f32>>,
+    weight: Parameter,
+    bias: Option<Parameter>,
 ) -> Result<Value, Problem> {
     let view = node.view(0)?;
-    let (blob, dims) = (view.blob, view.dims.clone());
+    let (outputs, dims) = (weight.dims[0], vec![view.dims[0], weight.dims[0]]);
     let emission = Emission {
-        weight: Some(parameter(vec![outputs, dims[1]], weight)),
-        bias: bias.map(|values| parameter(vec![outputs], values)),
-        ..Emission::new(LayerKind::InnerProduct { outputs }, vec![blob], vec![dims[0], outputs])
+        weight: Some(weight),
+        bias,
+        ..Emission::new(LayerKind::InnerProduct { outputs }, vec![view.blob], dims)
     };
     assembly.emit(node, emission)
 }

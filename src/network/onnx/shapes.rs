@@ -15,6 +15,10 @@ fn recounted(node: &Node<'_>, assembly: &Assembly, dims: Vec<usize>) -> Result<V
             let names = [node.name().to_owned(), node.output().to_owned()];
             assembly.recounted(view, dims, names).map(Value::Activation)
         }
+        Value::Codes(view, quantiser) => {
+            let names = [node.name().to_owned(), node.output().to_owned()];
+            Ok(Value::Codes(assembly.recounted(view, dims, names)?, *quantiser))
+        }
         Value::Absent(reason) => Err(Problem::value("input 1", reason, "activations or a constant")),
     }
 }
@@ -23,7 +27,7 @@ fn recounted(node: &Node<'_>, assembly: &Assembly, dims: Vec<usize>) -> Result<V
 fn dims(node: &Node<'_>) -> Result<Vec<usize>, Problem> {
     match node.value(0)? {
         Value::Constant(constant) => Ok(constant.dims.clone()),
-        Value::Activation(view) => Ok(view.dims.clone()),
+        Value::Activation(view) | Value::Codes(view, _) => Ok(view.dims.clone()),
         Value::Absent(reason) => Err(Problem::value("input 1", reason, "activations or a constant")),
     }
 }

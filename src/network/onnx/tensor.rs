@@ -4,6 +4,7 @@ use super::error::{Problem, extents, shown};
 use super::file::Region;
 use super::schema::TensorProto;
 use super::schema::tensor_proto::{DataLocation, DataType};
+use crate::number::{CodeKind, Quantisation};
 use half::{bf16, f16};
 use prost::bytes::Bytes;
 use std::borrow::Cow;
@@ -31,11 +32,16 @@ enum Data {
     External(Region),
     Floats(Vec<f32>),
     Doubles(Vec<f64>),
-    /// Integers and half-precision codes.
+    /// Integers of at most 32 bits and half-precision codes.
     Int32(Vec<i32>),
     Int64(Vec<i64>),
     /// One value everywhere.
     Filled(f32),
+    /// The values of 8-bit codes.
+    Dequantised {
+        codes: Constant,
+        quantisation: Quantisation,
+    },
     /// A type that nothing here reads.
     Opaque,
 }
@@ -73,6 +79,21 @@ impl Constant {
         Self { dims, element: DataType::Float, data: Arc::new(Data::Filled(value)) }
     }
 
+    /// 8-bit codes, one byte each.
+    pub fn of_codes(dims: Vec<usize>, kind: CodeKind, codes: Vec<u8>) -> Self {
+        let element = match kind {
+            CodeKind::Int8 => DataType::Int8,
+            CodeKind::Uint8 => DataType::Uint8,
+        };
+        Self { dims, element, data: Arc::new(Data::Raw(codes.into())) }
+    }
+
+    /// The values of the 8-bit codes `codes`, which are not decoded before they are read.
+    pub fn dequantised(codes: Self, quantisation: Quantisation) -> Self {
+        let dims = codes.dims.clone();
+        Self { dims, element: DataType::Float, data: Arc::new(Data::Dequantised { codes, quantisation }) }
+    }
+
     /// The same values with other extents, of as many elements.
     pub fn with_dims(&self, dims: Vec<usize>) -> Self {
         Self { dims, ..self.clone() }
@@ -93,6 +114,19 @@ impl Constant {
         matches!(self.element, DataType::Int32 | DataType::Int64)
     }
 
+    /// The type of the elements.
+    pub fn element(&self) -> DataType {
+        self.element
+    }
+
+    /// The 8-bit codes that are stored in place of the values: how they are quantised.
+    pub fn quantisation(&self) -> Option<&Quantisation> {
+        match &*self.data {
+            Data::Dequantised { quantisation, .. } => Some(quantisation),
+            _ => None,
+        }
+    }
+
     /// The values as single-precision numbers: doubles and half-precision numbers are converted to the nearest one.
     pub fn floats(&self) -> Result<Vec<f32>, Problem> {
         let codes = |convert: fn(u16) -> f32, codes: &[i32]| {
@@ -104,6 +138,11 @@ impl Constant {
         match (&*self.data, self.element) {
             (Data::Floats(values), _) => Ok(values.clone()),
             (Data::Filled(value), _) => Ok(vec![*value; self.elements()]),
+            (Data::Dequantised { codes, quantisation }, _) => {
+                let decode =
+                    |(index, &code): (usize, &u8)| quantisation.quantiser(index).decode(u32::from(code));
+                Ok(codes.codes()?.iter().enumerate().map(decode).collect())
+            }
             (Data::Doubles(values), _) => Ok(values.iter().map(|&value| value as f32).collect()),
             (Data::Int32(values), DataType::Float16) => codes(|code| f16::from_bits(code).to_f32(), values),
             (Data::Int32(values), DataType::Bfloat16) => codes(|code| bf16::from_bits(code).to_f32(), values),
@@ -129,6 +168,24 @@ impl Constant {
             (_, DataType::Int32) => Ok(words(&self.words()?, |word| i64::from(i32::from_le_bytes(word)))),
             (_, DataType::Bool) => Ok(words(&self.words()?, |[byte]| i64::from(byte))),
             (_, other) => Err(Problem::value("data type", other.as_str_name(), "int64, int32 or bool")),
+        }
+    }
+
+    /// The bytes of 8-bit integers.
+    pub fn codes(&self) -> Result<Cow<'_, [u8]>, Problem> {
+        match (&*self.data, self.element) {
+            (Data::Int32(values), DataType::Int8 | DataType::Uint8) => {
+                let narrow = |&value: &i32| match self.element {
+                    DataType::Int8 => i8::try_from(value).map(|code| code as u8),
+                    _ => u8::try_from(value),
+                };
+                let codes = values.iter().map(narrow).collect::<Result<Vec<_>, _>>();
+                codes.map(Cow::Owned).map_err(|_| {
+                    Problem::unsupported("found integers wider than 8 bits among those of 8 bits")
+                })
+            }
+            (_, DataType::Int8 | DataType::Uint8) => self.words(),
+            (_, other) => Err(Problem::value("data type", other.as_str_name(), "INT8 or UINT8")),
         }
     }
 
@@ -175,7 +232,7 @@ fn element_bytes(element: DataType) -> Option<usize> {
         DataType::Float | DataType::Int32 => Some(4),
         DataType::Double | DataType::Int64 => Some(8),
         DataType::Float16 | DataType::Bfloat16 => Some(2),
-        DataType::Bool => Some(1),
+        DataType::Int8 | DataType::Uint8 | DataType::Bool => Some(1),
         _ => None,
     }
 }

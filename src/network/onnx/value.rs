@@ -2,6 +2,7 @@
 
 use super::tensor::Constant;
 use crate::network::BlobId;
+use crate::number::Quantiser;
 
 /// What a node or the graph wrote.
 #[derive(Clone, Debug)]
@@ -10,6 +11,8 @@ pub enum Value {
     Constant(Constant),
     /// Depends on the image.
     Activation(View),
+    /// The 8-bit codes of activations, as `QuantizeLinear` writes them: the blob holds the values of the codes.
+    Codes(View, Quantiser),
     /// An output that inference does not compute, such as the mask of Dropout: why.
     Absent(String),
 }
@@ -20,6 +23,7 @@ impl Value {
         match self {
             Self::Constant(_) => "a constant",
             Self::Activation(_) => "activations",
+            Self::Codes(..) => "codes of activations",
             Self::Absent(reason) => reason,
         }
     }

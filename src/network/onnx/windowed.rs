@@ -1,6 +1,6 @@
 //! Convolution and pooling.
 
-use super::assembly::{Assembly, Emission, parameter};
+use super::assembly::{Assembly, Emission};
 use super::error::Problem;
 use super::node::{Node, bounded};
 use super::value::Value;
@@ -43,13 +43,12 @@ pub fn conv(node: &Node<'_>, assembly: &mut Assembly) -> Result<Value, Problem> 
         Some(bias) if bias.dims != [outputs] => {
             return Err(Problem::extent("bias", &bias.dims, format!("{outputs}")));
         }
-        bias => bias.map(|bias| assembly.floats(bias)).transpose()?,
+        bias => bias.map(|bias| assembly.trained(bias, vec![outputs])).transpose()?,
     };
     let kind = LayerKind::Convolution(Convolution { outputs, window, groups });
-    let values = assembly.floats(weight)?;
     let emission = Emission {
-        weight: Some(parameter(weight.dims.clone(), values)),
-        bias: bias.map(|values| parameter(vec![outputs], values)),
+        weight: Some(assembly.trained(weight, weight.dims.clone())?),
+        bias,
         ..Emission::new(kind, vec![input], vec![batch_dims[0], outputs, height, width])
     };
     assembly.emit(node, emission)

@@ -55,9 +55,20 @@ fn small() -> ModelProto {
     model(13, &[1, 1, 4, 4], nodes, tensors)
 }
 
+/// Models of all kinds.
+fn models() -> [ModelProto; 2] {
+    [small(), quantised::convolution()]
+}
+
 fn check(network: &Network) {
     for parameter in network.layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]).flatten() {
-        assert_eq!(parameter.values.as_ref().map(Vec::len), Some(parameter.words()));
+        let values = parameter.values.as_ref().unwrap();
+        assert_eq!(values.len(), parameter.words());
+        if let Some(quantisation) = &parameter.quantisation {
+            let mut delivered = values.clone();
+            quantisation.deliver(0, &mut delivered);
+            assert_eq!(delivered, *values, "they are values of codes");
+        }
     }
     for (id, layer) in network.layers_with_ids() {
         assert_eq!(network.blob(layer.output).producer, Some(id));
@@ -72,23 +83,25 @@ fn check(network: &Network) {
 
 #[test]
 fn a_model_cut_anywhere_is_refused() {
-    let file = small().encode_to_vec();
-    let whole = read(&small()).unwrap();
-    assert_eq!(whole.layers.len(), 13, "{:?}", layers(&whole));
-    check(&whole);
-    for length in 0..file.len() {
-        let outcome = read_bytes(file[..length].to_vec().into(), Path::new("net.onnx"));
-        assert!(outcome.is_err(), "{length} of {} bytes", file.len());
+    for (model, count) in models().into_iter().zip([13, 4]) {
+        let file = model.encode_to_vec();
+        let whole = read(&model).unwrap();
+        assert_eq!(whole.layers.len(), count, "{:?}", layers(&whole));
+        check(&whole);
+        for length in 0..file.len() {
+            let outcome = read_bytes(file[..length].to_vec().into(), Path::new("net.onnx"));
+            assert!(outcome.is_err(), "{length} of {} bytes", file.len());
+        }
     }
 }
 
 #[test]
 fn flipped_bits_do_no_harm() {
-    let file = small().encode_to_vec();
+    let files = models().map(|model| model.encode_to_vec());
     let mut random = Pcg64Mcg::seed_from_u64(3);
     let (mut accepted, mut refused) = (0, 0);
-    for _ in 0..30_000 {
-        let mut damaged = file.clone();
+    for iteration in 0..40_000 {
+        let mut damaged = files[iteration % files.len()].clone();
         for _ in 0..random.random_range(1..4) {
             let bit = random.random_range(0..8 * damaged.len());
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -107,11 +120,9 @@ fn flipped_bits_do_no_harm() {
     assert!(accepted > 1_000 && refused > 1_000, "{accepted} accepted, {refused} refused");
 }
 
-/// Flips find few of the fields in the structure; here these are changed to extreme values one at a time.
-#[test]
-fn extreme_numbers_do_no_harm() {
+/// `whole` with one number changed to an extreme value.
+fn extremes(whole: &ModelProto) -> Vec<ModelProto> {
     const EXTREME: [i64; 9] = [i64::MIN, -1, 0, 1, 2, 3, 1 << 31, 1 << 62, i64::MAX];
-    let whole = small();
     let graph = whole.graph.as_ref().unwrap();
     let mut variants: Vec<ModelProto> = Vec::new();
     for extreme in EXTREME {
@@ -133,6 +144,7 @@ fn extreme_numbers_do_no_harm() {
             for d in 0..tensor.dims.len() {
                 vary(&|graph| graph.initializer[t].dims[d] = extreme);
             }
+            vary(&|graph| graph.initializer[t].data_type = Some(extreme as i32));
             for i in 0..tensor.int64_data.len() {
                 vary(&|graph| graph.initializer[t].int64_data[i] = extreme);
             }
@@ -144,6 +156,13 @@ fn extreme_numbers_do_no_harm() {
             });
         }
     }
+    variants
+}
+
+/// Flips find few of the fields in the structure; here these are changed to extreme values one at a time.
+#[test]
+fn extreme_numbers_do_no_harm() {
+    let variants: Vec<_> = models().iter().flat_map(extremes).collect();
     let mut refused = 0;
     for model in &variants {
         match read(model) {
@@ -157,10 +176,11 @@ fn extreme_numbers_do_no_harm() {
 /// Nodes read from each other at random: cycles, values that nothing writes, values written twice.
 #[test]
 fn tangled_nodes_do_no_harm() {
-    let whole = small();
+    let wholes = models();
     let mut random = Pcg64Mcg::seed_from_u64(4);
     let (mut accepted, mut refused) = (0, 0);
-    for _ in 0..5_000 {
+    for iteration in 0..7_000 {
+        let whole = &wholes[iteration % wholes.len()];
         let mut model = whole.clone();
         let nodes = &mut model.graph.as_mut().unwrap().node;
         for _ in 0..random.random_range(1..3) {

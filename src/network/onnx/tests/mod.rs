@@ -5,6 +5,7 @@ mod damage;
 mod graphs;
 mod layers;
 mod published;
+mod quantised;
 mod refusals;
 mod tensors;
 mod windows;

@@ -104,8 +104,8 @@ fn values_that_do_not_fit_are_refused() {
             "node 'l' (Mul): found codes wider than 16 bits",
         ),
         (
-            TensorProto { data_type: Some(DataType::Int8 as i32), ..cut(0) },
-            "node 'l' (Mul): found data type = INT8",
+            TensorProto { data_type: Some(DataType::Uint16 as i32), ..cut(0) },
+            "node 'l' (Mul): found data type = UINT16",
         ),
         (
             TensorProto { segment: Some(super::super::schema::tensor_proto::Segment::default()), ..cut(4) },
