@@ -73,8 +73,6 @@ fn criterion(settings: &mut Criterion) -> Result<(), Box<dyn Error>> {
 fn rounds() -> Result<(), Box<dyn Error>> {
     let (experiment, prepared) = prepare(Placed::Weights)?;
     let mut campaign = Campaign::new(&experiment, &prepared)?;
-    println!("ready");
-    std::io::stdout().flush()?;
     for (index, line) in std::io::stdin().lock().lines().enumerate() {
         line?;
         let start = Instant::now();

@@ -1,151 +1,281 @@
 #!/usr/bin/env python3
-"""LeNet-5 (6/16/120/84/10) side by side with onnxruntime, one thread each.
+"""Forward passes side by side with onnxruntime: same weights, same batch, same number of threads.
 
-Needs Python 3.10 or later with onnxruntime, onnx and numpy from PyPI, and a Rust toolchain. From the repository root:
+    pip install -r benches/onnxruntime/requirements.txt
+    python3 benches/onnxruntime/compare.py                       # everything; about half an hour, 5 GB of memory
+    python3 benches/onnxruntime/compare.py --check --rows lenet  # outputs only, of rows with "lenet" in their name
 
-    python3 benches/onnxruntime/compare.py
+Rows are NETWORK/BATCH/THREADS. LeNet-5 has the weights of this repository, the others seeded random ones that
+examples/random_weights.rs writes (--trained gives a network its trained weights). caffe_to_onnx.py turns the same two
+files into the ONNX model. Both sides evaluate the same images; the script fails unless the outputs differ by at most 1e-4 and
+the predicted classes are the same.
 
-Both evaluate the same 10,000 images with the same seeded random parameters (onnxruntime: constants, batches of 64), in
-turns; the classes must agree. In the same turns runs a whole trial of configs/lenet5.toml at a bit error rate of 1e-3:
-inject, evaluate 10,000 images, undo. Printed are the seconds per 10,000 images, best and median over the rounds, and the
-ratios to onnxruntime.
+Timed are the calls alone, in turns: each side evaluates the batch once untimed and then as often as fits into a twentieth of
+a second, then the other side does; who begins alternates. Between two turns both rest, so that no thread of one side still
+spins during the turn of the other. Ours is timed from the batch as a plain array to the outputs as a plain array, blocking of
+the images included; onnxruntime works on arrays that were bound before. A round's ratio is the median time of
+onnxruntime's calls by that of ours: above 1, ours is faster. Printed are the medians over the rounds, and the quartiles of the ratio.
+Fractions of peak refer to fused multiply-adds in registers (benches/machine.rs) on as many threads.
 """
 
 import argparse
+import json
+import math
 import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
 
-IMAGES = 10_000
-BATCH = 64
-SHAPES = [(6, 1, 5, 5), (16, 6, 5, 5), (120, 256), (84, 120), (10, 84)]
+import report
+from caffe_to_onnx import convert
+from sides import ROOT, Approxmem, Child, Reference, build, session
+
+# Largest allowed difference of an output, and of a logit as a share of the largest logit.
+TOLERANCE = 1e-4
+
+# Timed seconds of one turn at least, and the rest after it: longer than the threads of onnxruntime spin.
+TURN, REST = 0.05, 0.05
+
+# Images of a trial of configs/lenet5.toml.
+TRIAL_IMAGES, TRIAL_BATCH = 10_000, 64
 
 
-def parameters(random):
-    """Weight and bias of each layer, scaled so that activations keep their size."""
+@dataclass
+class Network:
+    """Where a network is, and the range of its inputs, uniform (with trained weights: about that of the real ones)."""
+
+    definition: Path
+    weights: Path | None = None
+    inputs: tuple[float, float] = (-128.0, 128.0)
+
+
+NETWORKS = {
+    "lenet5": Network(
+        ROOT / "models/lenet5/lenet5.prototxt", ROOT / "models/lenet5/lenet5.caffemodel", inputs=(0.0, 1.0)
+    ),
+    "lenet_caffe": Network(ROOT / "models/lenet_caffe/lenet_caffe.prototxt"),
+    "cifar10_full": Network(ROOT / "models/cifar10_full/cifar10_full.prototxt"),
+    "squeezenet_v1.1": Network(ROOT / "models/squeezenet_v1.1/squeezenet_v1.1.prototxt"),
+    "alexnet": Network(ROOT / "models/alexnet/alexnet.prototxt"),
+    "vgg16": Network(ROOT / "models/vgg16/vgg16.prototxt"),
+}
+
+BATCHES = {
+    "lenet5": [64],
+    "lenet_caffe": [64],
+    "cifar10_full": [64],
+    "squeezenet_v1.1": [1, 16],
+    "alexnet": [1, 16],
+    "vgg16": [1, 8],
+}
+
+# Batches from here on are measured on two threads as well.
+TWO_THREADS_FROM = 8
+
+
+def all_rows():
+    rows = [
+        (name, batch, threads)
+        for name, batches in BATCHES.items()
+        for batch in batches
+        for threads in ([1, 2] if batch >= TWO_THREADS_FROM else [1])
+    ]
+    return [(f"{name}/{batch}/{threads}", name, batch, threads) for name, batch, threads in rows]
+
+
+class Files:
+    """The files of each network in a folder, made when they are first needed."""
+
+    def __init__(self, folder, programs, trained):
+        self.folder, self.programs = folder, programs
+        self.networks = dict(NETWORKS)
+        for name, definition, weights in trained:
+            if name not in NETWORKS:
+                sys.exit(f"--trained {name}: found no such network, expected one of {', '.join(NETWORKS)}")
+            inputs = (0.0, 1.0) if name.startswith("lenet") else NETWORKS[name].inputs
+            self.networks[name] = Network(Path(definition).resolve(), Path(weights).resolve(), inputs)
+
+    def weights(self, name):
+        network = self.networks[name]
+        if network.weights is None:
+            network.weights = self.folder / f"{name}.caffemodel"
+            program = self.programs["random_weights"]
+            subprocess.run([program, network.definition, network.weights, "1"], check=True, stdout=subprocess.DEVNULL)
+        return network.weights
+
+    def images(self, name, batch, shape):
+        low, high = self.networks[name].inputs
+        random = np.random.default_rng([batch, *name.encode()])
+        return random.uniform(low, high, (batch, *shape)).astype(np.float32)
+
+
+def input_shape(model):
+    return [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim][1:]
+
+
+def differences(ours, model, images, folder):
+    """Largest differences of logits (share of the largest) and outputs, images with another class, and classes seen."""
+    path = folder / "with_logits.onnx"
+    onnx.save(model, path)
+    logits, *outputs = [values.reshape(len(images), -1) for values in session(path, 1).run(None, {"data": images})]
+    path.unlink()
+    outputs = outputs[0] if outputs else logits
+    classes = outputs.argmax(1)
+    return {
+        "logits": float(np.abs(ours.logits - logits).max() / np.abs(logits).max()),
+        "outputs": float(np.abs(ours.outputs - outputs).max()),
+        "largest_output": float(outputs.max()),
+        "other_classes": int((ours.outputs.argmax(1) != classes).sum()),
+        "classes_seen": len(set(classes.tolist())),
+    }
+
+
+def is_right(difference):
+    # A NaN is larger than any tolerance, too.
+    return all(difference[key] <= TOLERANCE for key in ("logits", "outputs")) and not difference["other_classes"]
+
+
+def in_turns(sides, rounds):
+    """Per round and side the median seconds of a call."""
+    calls = []
+    for side in sides:
+        once = min(side.turn(2))
+        calls.append(max(1, math.ceil(TURN / once)))
     result = []
-    for shape in SHAPES:
-        scale = (2.0 / np.prod(shape[1:])) ** 0.5
-        result.append(random.normal(0.0, scale, shape).astype(np.float32))
-        result.append(random.normal(0.0, 0.1, shape[0]).astype(np.float32))
+    for index in range(rounds):
+        order = [0, 1] if index % 2 == 0 else [1, 0]
+        seconds = [0.0, 0.0]
+        for side in order:
+            seconds[side] = statistics.median(sides[side].turn(calls[side]))
+            time.sleep(REST)
+        result.append(seconds)
     return result
 
 
-def model(tensors):
-    """The network as ONNX with constant weights."""
-    names = [f"{kind}{layer}" for layer in range(len(SHAPES)) for kind in ("weight", "bias")]
-    initializers = [numpy_helper.from_array(tensor, name) for name, tensor in zip(names, tensors)]
-    nodes, last = [], "data"
+def load_of_reference(model, images, folder):
+    """What loading and a first call cost onnxruntime, in a process of its own."""
+    given = folder / "input.npy"
+    np.save(given, images)
+    program = Path(__file__).with_name("load.py")
+    answer = subprocess.run([sys.executable, program, model, given], check=True, stdout=subprocess.PIPE)
+    return json.loads(answer.stdout)
 
-    def add(operator, *inputs, **attributes):
-        nonlocal last
-        output = f"blob{len(nodes)}"
-        nodes.append(helper.make_node(operator, [last, *inputs], [output], **attributes))
-        last = output
 
-    for layer in range(len(SHAPES)):
-        operands = f"weight{layer}", f"bias{layer}"
-        if layer < 2:
-            add("Conv", *operands, kernel_shape=[5, 5])
-            add("Relu")
-            add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
-        else:
-            if layer == 2:
-                add("Flatten")
-            add("Gemm", *operands, transB=1)
-            if layer < 4:
-                add("Relu")
-    data = helper.make_tensor_value_info("data", TensorProto.FLOAT, ["batch", 1, 28, 28])
-    logits = helper.make_tensor_value_info(last, TensorProto.FLOAT, ["batch", 10])
-    graph = helper.make_graph(nodes, "lenet5", [data], [logits], initializers)
-    result = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(result)
+def compare(row, files, arguments):
+    """One row: who is faster by how much, and whether the outputs agree."""
+    label, name, batch, threads = row
+    definition, weights, folder = files.networks[name].definition, files.weights(name), files.folder
+    model = convert(definition, weights, batch)
+    images = files.images(name, batch, input_shape(model))
+    path = folder / "model.onnx"
+    onnx.save(model, path)
+    del model
+    ours = Approxmem(files.programs["side"], definition, weights, images, threads, folder)
+    result = {"row": label, "network": name, "batch": batch, "threads": threads, "facts": ours.facts}
+    result["weight_file_bytes"] = os.path.getsize(weights)
+    result["difference"] = differences(ours, convert(definition, weights, batch, with_logits=True), images, folder)
+    if not arguments.check:
+        result["reference_load"] = load_of_reference(path, images, folder)
+        reference = Reference(path, images, threads)
+        result["seconds"] = in_turns([ours, reference], arguments.rounds)
+    ours.close()
+    path.unlink()
     return result
 
 
-def session(tensors):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        model(tensors).SerializeToString(), options, providers=["CPUExecutionProvider"]
+def compare_trial(files, arguments):
+    """A whole trial of configs/lenet5.toml (inject at a bit error rate of 1e-3, evaluate 10,000 images, undo) beside the
+    forward pass alone of onnxruntime over as many images."""
+    network = files.networks["lenet5"]
+    path = files.folder / "model.onnx"
+    onnx.save(convert(network.definition, files.weights("lenet5"), TRIAL_BATCH), path)
+    images = files.images("lenet5", TRIAL_BATCH, (1, 28, 28))
+    reference = Reference(path, images, 1)
+    batches = round(TRIAL_IMAGES / TRIAL_BATCH)
+    trial = Child(files.programs["trial"], "--rounds")
+    rounds = []
+    for _ in range(arguments.rounds):
+        theirs = sum(reference.turn(batches)) * TRIAL_IMAGES / (batches * TRIAL_BATCH)
+        time.sleep(REST)
+        rounds.append([trial.ask(""), theirs])
+        time.sleep(REST)
+    trial.close()
+    return rounds
+
+
+def machine(programs):
+    answer = subprocess.run([programs["machine"], "--json"], check=True, stdout=subprocess.PIPE)
+    return json.loads(answer.stdout)
+
+
+def processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default="", help="only rows whose name contains one of these, separated by commas")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--check", action="store_true", help="compare the outputs only")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables as Markdown")
+    parser.add_argument("--folder", type=Path, help="for weights and models, instead of a temporary one")
+    parser.add_argument(
+        "--trained", nargs=3, action="append", default=[], metavar=("NETWORK", "PROTOTXT", "CAFFEMODEL")
     )
-
-
-class Bench:
-    """One of our benchmarks, which runs once for each line it is sent."""
-
-    def __init__(self, name, *arguments):
-        command = ["cargo", "bench", "--quiet", "--bench", name, "--", *arguments]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def line(self):
-        return self.process.stdout.readline().strip()
-
-    def round(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self.line())
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def onnxruntime_round(network, batches):
-    start = time.perf_counter()
-    classes = np.concatenate([network.run(None, {"data": batch})[0].argmax(1) for batch in batches])
-    return time.perf_counter() - start, classes
+    return parser.parse_args()
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--rounds", type=int, default=25)
-    rounds = arguments.parse_args().rounds
-
-    random = np.random.default_rng(1)
-    tensors = parameters(random)
-    images = random.random((IMAGES, 1, 28, 28), dtype=np.float32)
-    network = session(tensors)
-    batches = [images[first : first + BATCH] for first in range(0, IMAGES, BATCH)]
-    _, reference = onnxruntime_round(network, batches)
-
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "lenet5.f32"
-        file.write_bytes(b"".join(tensor.astype("<f4").tobytes() for tensor in [*tensors, images]))
-        forward = Bench("forward", "--rounds", str(file))
-        trial = Bench("trial", "--rounds")
-        classes = forward.line().split()
-        if len(classes) != IMAGES or trial.line() != "ready":
-            sys.exit("a benchmark did not start")
-        different = sum(str(a) != b for a, b in zip(reference, classes))
-        print(f"classes that differ: {different} of {IMAGES}")
-
-        seconds = {"forward": [], "trial": [], "onnxruntime": []}
-        for _ in range(rounds):
-            seconds["onnxruntime"].append(onnxruntime_round(network, batches)[0])
-            seconds["forward"].append(forward.round())
-            seconds["trial"].append(trial.round())
-        forward.close()
-        trial.close()
-
-    print(f"onnxruntime {onnxruntime.__version__}, batch {BATCH}; {rounds} rounds in turns; 1 thread each")
-    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; seconds per {IMAGES} images")
-    for statistic, function in (("best", min), ("median", statistics.median)):
-        reference_seconds = function(seconds["onnxruntime"])
-        print(f"{statistic:6}: onnxruntime forward {reference_seconds:.4f} s")
-        for name in ("forward", "trial"):
-            ours = function(seconds[name])
-            print(f"{statistic:6}: approxmem {name:7} {ours:.4f} s, ratio to onnxruntime {ours / reference_seconds:.2f}")
+    arguments = read_arguments()
+    wanted = [part for part in arguments.rows.split(",") if part]
+    rows = [row for row in all_rows() if not wanted or any(part in row[0] for part in wanted)]
+    with_trial = not arguments.check and (not wanted or "trial" in wanted)
+    if not rows and not with_trial:
+        sys.exit(f"--rows {arguments.rows}: no such row, expected a part of: {' '.join(r[0] for r in all_rows())} trial")
+    programs = build()
+    result = {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "onnxruntime": onnxruntime.__version__,
+        "rounds": arguments.rounds,
+        "machine": [] if arguments.check else machine(programs),
+        "rows": [],
+    }
+    wrong = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        files = Files(folder.resolve(), programs, arguments.trained)
+        for row in rows:
+            compared = compare(row, files, arguments)
+            result["rows"].append(compared)
+            print(report.progress(compared), flush=True)
+            if not is_right(compared["difference"]):
+                wrong.append(compared["row"])
+        if with_trial:
+            result["trial_seconds"] = compare_trial(files, arguments)
+    result["load_average"] = os.getloadavg()[0]
+    print(report.text(result))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n")
+    if arguments.markdown:
+        arguments.markdown.write_text(report.markdown(result))
+    if wrong:
+        sys.exit(f"outputs differ by more than {TOLERANCE:g}, or classes differ: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":
