@@ -1,5 +1,5 @@
 //! Speed of the forward pass on one thread: LeNet-5, and single layers at the shapes that they have in LeNet-5, Caffe's
-//! LeNet, cifar10_full, AlexNet, VGG-16 and SqueezeNet v1.1, for 1 and 16 images.
+//! LeNet, `cifar10_full`, AlexNet, VGG-16 and SqueezeNet v1.1, for 1 and 16 images.
 //!
 //! Throughput is in multiply-accumulates, for layers without any in elements read. `cargo bench --bench forward -- FILTER`
 //! runs some of them. Whole networks beside onnxruntime: `benches/onnxruntime/compare.py`.

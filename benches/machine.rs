@@ -12,20 +12,18 @@ use std::time::Instant;
 /// more than AVX2 has registers for.
 const CHAINS: usize = 12;
 
-/// Floating-point numbers in the block that is read: 256 MiB, more than any cache.
-const BLOCK: usize = 64 << 20;
+/// Steps of one measurement: less than a millisecond, so that some measurements are not interrupted on a busy machine.
+const STEPS: usize = 1 << 17;
 
-/// Times that everything is measured; the best counts.
-const REPETITIONS: usize = 7;
+/// Bytes that each thread reads in all, larger than its share of any cache, and in one measurement.
+const BLOCK: usize = 512 << 20;
+const PIECE: usize = 16 << 20;
 
-/// What the threads did together.
-#[derive(Clone, Copy)]
-enum Work {
-    /// Steps of [`CHAINS`] vectors.
-    MultiplyAdd { steps: usize },
-    /// Floating-point numbers that each thread reads.
-    Read { block: usize },
-}
+/// Measurements of multiply-adds; the best counts.
+const BURSTS: usize = 2_000;
+
+/// Times that the block is read; the best piece counts.
+const SWEEPS: usize = 4;
 
 /// `steps` multiply-adds on each of [`CHAINS`] vectors; returns the number of floating-point operations.
 fn multiply_add(steps: usize) -> f64 {
@@ -81,52 +79,61 @@ fn multiply_add_avx2(steps: usize) -> f64 {
     (2 * 8 * CHAINS * steps) as f64
 }
 
-/// Reads `block` once; returns the bytes.
-fn read(block: &[u64]) -> f64 {
+/// Reads `words` once; returns the bytes.
+fn read(words: &[u64]) -> f64 {
     // Sums of integers may be reordered, so the compiler makes as many chains of them as the memory keeps up with.
-    black_box(block.iter().fold(0_u64, |sum, word| sum.wrapping_add(*word)));
-    size_of_val(block) as f64
+    black_box(words.iter().fold(0_u64, |sum, word| sum.wrapping_add(*word)));
+    size_of_val(words) as f64
 }
 
-/// What `threads` threads reach together, per second.
-fn rate(threads: usize, work: Work, repetitions: usize) -> f64 {
+/// Starts `threads` threads with a measurement each, which `work` makes; each measurement tells how much it has done. Returns
+/// the most that all did together per second in one of `count` measurements that began at the same time.
+fn best_rate<W: FnMut(usize) -> f64>(threads: usize, count: usize, work: impl Fn() -> W + Sync) -> f64 {
     let barrier = Barrier::new(threads);
     let member = || {
-        let block = match work {
-            // Not zero: pages of zeros that were never written share one page of memory.
-            Work::Read { block } => vec![1_u64; block / 2],
-            Work::MultiplyAdd { .. } => vec![],
-        };
-        let mut best = 0.0_f64;
-        for _ in 0..=repetitions {
+        let mut work = work();
+        let measure = |index| {
             barrier.wait();
             let start = Instant::now();
-            let done = match work {
-                Work::MultiplyAdd { steps } => multiply_add(steps),
-                Work::Read { .. } => read(&block),
-            };
-            // Nobody is done before all are: otherwise the last would have the machine for itself.
-            barrier.wait();
-            best = best.max(done / start.elapsed().as_secs_f64());
-        }
-        best
+            (work(index), start.elapsed().as_secs_f64())
+        };
+        (0..count).map(measure).collect::<Vec<_>>()
     };
-    thread::scope(|scope| {
+    let measured: Vec<_> = thread::scope(|scope| {
         let members: Vec<_> = (0..threads).map(|_| scope.spawn(member)).collect();
-        members.into_iter().map(|member| member.join().expect("no thread panics")).sum()
+        members.into_iter().map(|member| member.join().expect("no thread panics")).collect()
+    });
+    let together = |index: usize| {
+        let done: f64 = measured.iter().map(|member| member[index].0).sum();
+        done / measured.iter().map(|member| member[index].1).fold(0.0, f64::max)
+    };
+    (0..count).map(together).fold(0.0, f64::max)
+}
+
+/// Floating-point operations per second.
+fn multiply_add_rate(threads: usize, bursts: usize) -> f64 {
+    best_rate(threads, bursts, || |_| multiply_add(STEPS))
+}
+
+/// Bytes read per second.
+fn read_rate(threads: usize, block: usize, sweeps: usize) -> f64 {
+    let (words, piece) = (block / 8, PIECE / 8);
+    best_rate(threads, sweeps * words / piece, || {
+        // Not zero: pages of zeros that were never written share one page of memory.
+        let block = vec![1_u64; words];
+        move |index| read(&block[index * piece % words..][..piece])
     })
 }
 
 fn main() {
     let has = |name: &str| std::env::args().any(|argument| argument == name);
-    let (steps, block, repetitions) =
-        if has("--test") { (1 << 10, 1 << 16, 1) } else { (1 << 23, BLOCK, REPETITIONS) };
+    let (bursts, block, sweeps) = if has("--test") { (1, PIECE, 1) } else { (BURSTS, BLOCK, SWEEPS) };
     let all = thread::available_parallelism().map_or(1, usize::from);
     let counts = if all > 2 { vec![1, 2, all] } else { (1..=all).collect() };
     let mut rows = vec![];
     for threads in counts {
-        let gflops = rate(threads, Work::MultiplyAdd { steps }, repetitions) / 1e9;
-        let gigabytes = rate(threads, Work::Read { block }, repetitions) / 1e9;
+        let gflops = multiply_add_rate(threads, bursts) / 1e9;
+        let gigabytes = read_rate(threads, block, sweeps) / 1e9;
         if !has("--json") {
             println!("{threads} threads: {gflops:.1} GFLOP/s fused multiply-add, {gigabytes:.1} GB/s read");
         }

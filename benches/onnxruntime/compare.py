@@ -14,15 +14,16 @@ Timed are the calls alone, in turns: each side evaluates the batch once untimed 
 a second, then the other side does; who begins alternates. Between two turns both rest, so that no thread of one side still
 spins during the turn of the other. Ours is timed from the batch as a plain array to the outputs as a plain array, blocking of
 the images included; onnxruntime works on arrays that were bound before. A round's ratio is the median time of
-onnxruntime's calls by that of ours: above 1, ours is faster. Printed are the medians over the rounds, and the quartiles of the ratio.
-Fractions of peak refer to fused multiply-adds in registers (benches/machine.rs) on as many threads.
+onnxruntime's calls by that of ours: above 1, ours is faster. Printed are the medians over the rounds, the quartiles of the
+ratio, and the ratio of the fastest calls. Fractions of peak refer to fused multiply-adds in registers (benches/machine.rs) on
+as many threads. Other programs spoil the figures, most those of long calls: the share of the processor that they had
+during a row is printed beside it, and where it is more than a few percent, only the ratio of the fastest calls says something.
 """
 
 import argparse
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -35,15 +36,17 @@ import numpy as np
 import onnx
 import onnxruntime
 
+import processor
 import report
 from caffe_to_onnx import convert
+from processor import Others
 from sides import ROOT, Approxmem, Child, Reference, build, session
 
 # Largest allowed difference of an output, and of a logit as a share of the largest logit.
 TOLERANCE = 1e-4
 
-# Timed seconds of one turn at least, and the rest after it: longer than the threads of onnxruntime spin.
-TURN, REST = 0.05, 0.05
+# Timed seconds of one turn at least, and the rest after it: longer than the threads of onnxruntime spin (about 0.03).
+TURN, REST = 0.05, 0.1
 
 # Images of a trial of configs/lenet5.toml.
 TRIAL_IMAGES, TRIAL_BATCH = 10_000, 64
@@ -51,7 +54,7 @@ TRIAL_IMAGES, TRIAL_BATCH = 10_000, 64
 
 @dataclass
 class Network:
-    """Where a network is, and the range of its inputs, uniform (with trained weights: about that of the real ones)."""
+    """Where a network is, and the range of its inputs (with trained weights: about that of the real ones)."""
 
     definition: Path
     weights: Path | None = None
@@ -113,9 +116,14 @@ class Files:
         return network.weights
 
     def images(self, name, batch, shape):
+        """Half noise per pixel, half in 8 x 8 squares: pure noise looks the same to every channel of a deep network."""
         low, high = self.networks[name].inputs
         random = np.random.default_rng([batch, *name.encode()])
-        return random.uniform(low, high, (batch, *shape)).astype(np.float32)
+        channels, height, width = shape
+        squares = random.uniform(low, high, (batch, channels, 8, 8))
+        rows, columns = np.arange(height) * 8 // height, np.arange(width) * 8 // width
+        noise = random.uniform(low, high, (batch, *shape))
+        return ((squares[:, :, rows][:, :, :, columns] + noise) / 2).astype(np.float32)
 
 
 def input_shape(model):
@@ -145,20 +153,22 @@ def is_right(difference):
 
 
 def in_turns(sides, rounds):
-    """Per round and side the median seconds of a call."""
+    """Per round and side the median seconds of a call, and per side those of the fastest call."""
     calls = []
     for side in sides:
         once = min(side.turn(2))
         calls.append(max(1, math.ceil(TURN / once)))
-    result = []
+    result, fastest = [], [math.inf, math.inf]
     for index in range(rounds):
         order = [0, 1] if index % 2 == 0 else [1, 0]
         seconds = [0.0, 0.0]
         for side in order:
-            seconds[side] = statistics.median(sides[side].turn(calls[side]))
+            turn = sides[side].turn(calls[side])
+            seconds[side] = statistics.median(turn)
+            fastest[side] = min(fastest[side], *turn)
             time.sleep(REST)
         result.append(seconds)
-    return result
+    return result, fastest
 
 
 def load_of_reference(model, images, folder):
@@ -186,7 +196,9 @@ def compare(row, files, arguments):
     if not arguments.check:
         result["reference_load"] = load_of_reference(path, images, folder)
         reference = Reference(path, images, threads)
-        result["seconds"] = in_turns([ours, reference], arguments.rounds)
+        others = Others([os.getpid(), ours.child.process.pid])
+        result["seconds"], result["fastest_seconds"] = in_turns([ours, reference], arguments.rounds)
+        result["others"] = others.share()
     ours.close()
     path.unlink()
     return result
@@ -217,14 +229,6 @@ def machine(programs):
     return json.loads(answer.stdout)
 
 
-def processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
-
-
 def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", default="", help="only rows whose name contains one of these, separated by commas")
@@ -248,7 +252,7 @@ def main():
         sys.exit(f"--rows {arguments.rows}: no such row, expected a part of: {' '.join(r[0] for r in all_rows())} trial")
     programs = build()
     result = {
-        "processor": processor(),
+        "processor": processor.name(),
         "cores": os.cpu_count(),
         "onnxruntime": onnxruntime.__version__,
         "rounds": arguments.rounds,
