@@ -2,7 +2,7 @@
 """Forward passes side by side with onnxruntime: same weights, same batch, same number of threads.
 
     pip install -r benches/onnxruntime/requirements.txt
-    python3 benches/onnxruntime/compare.py                       # everything; about half an hour, 5 GB of memory
+    python3 benches/onnxruntime/compare.py                       # everything; some ten minutes, 5 GB of memory
     python3 benches/onnxruntime/compare.py --check --rows lenet  # outputs only, of rows with "lenet" in their name
 
 Rows are NETWORK/BATCH/THREADS. LeNet-5 has the weights of this repository, the others seeded random ones that
@@ -250,7 +250,7 @@ def main():
     with_trial = not arguments.check and (not wanted or "trial" in wanted)
     if not rows and not with_trial:
         sys.exit(f"--rows {arguments.rows}: no such row, expected a part of: {' '.join(r[0] for r in all_rows())} trial")
-    programs = build()
+    programs = build(["side"] if arguments.check else ["side", "machine", "trial"])
     result = {
         "processor": processor.name(),
         "cores": os.cpu_count(),

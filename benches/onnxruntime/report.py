@@ -168,9 +168,9 @@ def progress(row):
     difference = row["difference"]
     line = f"{row['row']:24} output difference {difference['outputs']:.1e}, logits {difference['logits']:.1e}"
     if "seconds" in row:
-        ours, theirs = medians(row["seconds"])
-        ratio, first, third = ratios(row["seconds"])
-        line += f"; ours {ours * 1e3:.3f} ms, onnxruntime {theirs * 1e3:.3f} ms, ratio {ratio:.2f} ({first:.2f} .. {third:.2f})"
+        *_, ours, theirs, ratio, quartiles, fastest, others = speed_row(row)
+        line += f"; ours {ours} ms, onnxruntime {theirs} ms, ratio {ratio} ({quartiles}), of the fastest {fastest}"
+        line += f"; others {others} %"
     return line
 
 

@@ -12,11 +12,11 @@ import onnxruntime
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def build():
-    """Builds our programs, and yields where each lies by its name."""
+def build(benches):
+    """Builds the example that writes weights and some benches, and yields where each lies by its name."""
     commands = [
         ["cargo", "build", "--locked", "--release", "--example", "random_weights"],
-        ["cargo", "bench", "--locked", "--no-run", "--bench", "side", "--bench", "machine", "--bench", "trial"],
+        ["cargo", "bench", "--locked", "--no-run", *(part for bench in benches for part in ("--bench", bench))],
     ]
     programs = {}
     for command in commands:
