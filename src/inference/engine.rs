@@ -111,6 +111,11 @@ impl Engine {
         self.set
     }
 
+    /// Whether a layer is a fully connected one.
+    pub(super) fn is_flat(&self, layer: usize) -> bool {
+        matches!(&self.steps[layer].operation, Operation::Product(product) if product.is_flat())
+    }
+
     /// The blob whose largest element is the prediction: the input of a final softmax, else the network's output.
     pub fn logits(&self) -> BlobId {
         self.logits

@@ -11,6 +11,7 @@ use super::pass::{Action, Given, Pass, Place, Pooled, Request};
 use super::pooling::Pool;
 use super::product::Weighted;
 use super::softmax::softmax;
+use super::together::{self, Columns};
 use super::transfer::{emit, is_read_in_place, load};
 use super::weights::LayerWeights;
 use super::{Activations, Arrangement, Error, LANES, Weights};
@@ -106,28 +107,36 @@ impl Engine {
                 part.push(values);
             }
         }
-        parts.into_par_iter().enumerate().for_each(|(index, outputs)| {
+        let task = |(index, outputs): (usize, Vec<_>)| {
             let first = index * pass.task_blocks;
             let blocks = pass.task_blocks.min(blocks - first);
             let mut workspace = self.workspaces.take();
             if workspace.len() < pass.vectors {
                 workspace = Buffer::zeroed(pass.vectors);
             }
-            let mut task = Task {
-                engine: self,
-                weights,
-                start,
-                hook,
-                pass: &pass,
-                first,
-                blocks,
-                images,
-                workspace,
-                outputs,
-            };
-            task.run();
-            self.workspaces.give_back(task.workspace);
-        });
+            let pass = &pass;
+            Task { engine: self, weights, start, hook, pass, first, blocks, images, workspace, outputs }
+        };
+        if pass.shares_head {
+            let mut parts = parts.into_iter().enumerate();
+            loop {
+                let wave = parts.by_ref().take(rayon::current_num_threads());
+                let mut tasks: Vec<_> = wave.map(task).collect();
+                if tasks.is_empty() {
+                    break;
+                }
+                together::run(self, &pass.head, &mut tasks);
+                for task in tasks {
+                    self.workspaces.give_back(task.workspace);
+                }
+            }
+        } else {
+            parts.into_par_iter().enumerate().for_each(|part| {
+                let mut task = task(part);
+                task.run();
+                self.workspaces.give_back(task.workspace);
+            });
+        }
         Ok(results)
     }
 
@@ -179,15 +188,16 @@ impl Engine {
 }
 
 /// One task: a few blocks of images.
-struct Task<'a> {
+pub(super) struct Task<'a> {
     engine: &'a Engine,
     weights: &'a Weights,
     start: &'a Start<'a>,
     hook: &'a dyn OperandHook,
     pass: &'a Pass,
-    /// First block, and number of blocks.
+    /// First block.
     first: usize,
-    blocks: usize,
+    /// Number of blocks.
+    pub blocks: usize,
     /// Images of the whole pass.
     images: usize,
     workspace: Buffer,
@@ -204,21 +214,28 @@ struct Views<'a> {
 
 impl<'a> Task<'a> {
     fn run(&mut self) {
-        let pass = self.pass;
+        self.trunk();
+        for action in &self.pass.head {
+            self.head_action(action);
+        }
+    }
+
+    /// Does what is done block by block.
+    pub fn trunk(&mut self) {
         for block in 0..self.blocks {
-            for action in &pass.trunk {
+            for action in &self.pass.trunk {
                 self.act(action, block);
             }
         }
-        for action in &pass.head {
-            match *action {
-                Action::Product { layer, from, to, relu, .. }
-                    if self.product(layer, relu).product.is_flat() =>
-                {
-                    self.inner_product(layer, from, to, relu);
-                }
-                _ => (0..self.blocks).for_each(|block| self.act(action, block)),
+    }
+
+    /// Does one action for all blocks.
+    pub fn head_action(&mut self, action: &Action) {
+        match *action {
+            Action::Product { layer, from, to, relu, .. } if self.engine.is_flat(layer) => {
+                self.inner_product(layer, from, to, relu);
             }
+            _ => (0..self.blocks).for_each(|block| self.act(action, block)),
         }
     }
 
@@ -265,7 +282,7 @@ impl<'a> Task<'a> {
         self.engine.layouts[blob]
     }
 
-    fn product(&self, layer: usize, relu: bool) -> Weighted<'a> {
+    pub fn product(&self, layer: usize, relu: bool) -> Weighted<'a> {
         match (&self.engine.steps[layer].operation, &self.weights.layers[layer]) {
             (Operation::Product(product), Some(weights)) => {
                 Weighted { product, weights, set: self.engine.set, relu }
@@ -342,6 +359,37 @@ impl<'a> Task<'a> {
             layout.clear_border(block);
         }
         product.blocks(blocks, (input, input_stride), (output, &layout));
+    }
+
+    /// All blocks of a blob that a fully connected layer reads.
+    pub fn columns(&self, blob: usize) -> Columns<'_> {
+        match self.place(blob) {
+            Place::Start(start) => {
+                let stride = self.layout(blob).values();
+                Columns { values: self.given(start, 0, self.blocks), blocks: self.blocks, stride }
+            }
+            Place::Workspace { stride, .. } => {
+                let range = self.range(blob, 0, self.blocks);
+                let values = bytemuck::cast_slice(&self.workspace[range]);
+                Columns { values, blocks: self.blocks, stride: stride * LANES }
+            }
+        }
+    }
+
+    /// Lets `write` fill the vectors of each block of a blob of one pixel.
+    pub fn write_vectors(
+        &mut self,
+        blob: usize,
+        write: impl Fn(usize, &mut dyn Iterator<Item = &mut [f32]>),
+    ) {
+        let layout = self.layout(blob);
+        for block in 0..self.blocks {
+            let values = self.written(blob, block);
+            layout.clear_border(values);
+            let first = layout.at(0, 0, 0);
+            let planes = values.chunks_mut(layout.plane_stride());
+            write(block, &mut planes.map(|plane| &mut plane[first..first + LANES]));
+        }
     }
 
     /// A convolution and its pooling: each output row of the pooling is made as soon as the rows that it needs exist.

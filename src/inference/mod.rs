@@ -38,6 +38,7 @@ mod softmax;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod together;
 mod transfer;
 mod weights;
 

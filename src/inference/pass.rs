@@ -1,13 +1,13 @@
 //! The plan of a pass: which layers run, which are fused, and where each blob lies in the workspace.
 
 use super::Error;
-use super::LANES;
 use super::activation::Activation;
 use super::eltwise::Combination;
 use super::engine::{Engine, Operation};
 use super::layout::{Layout, Order};
 use super::product::Outputs;
 use super::storage::{Life, Lives, Owner, Sharing};
+use super::{Arrangement, LANES};
 use crate::network::BlobId;
 
 /// A blob that a caller gives.
@@ -92,6 +92,8 @@ pub(super) struct Pass {
     pub vectors: usize,
     /// Blocks that a task processes together.
     pub task_blocks: usize,
+    /// Whether tasks compute the head together.
+    pub shares_head: bool,
 }
 
 /// Weights of fully connected layers beyond this size are read from memory once for a task, not kept in a cache.
@@ -130,13 +132,12 @@ impl Pass {
             actions.splice(0..0, first);
         }
         let head_bytes: usize = head.iter().map(|action| action.weight_bytes(engine)).sum();
-        let most = if head_bytes <= CACHED_WEIGHTS_BYTES {
-            2
-        } else {
-            Order::from(engine.arrangement).most_task_blocks()
-        };
-        let task_blocks = most.min(blocks.div_ceil(rayon::current_num_threads())).max(1);
-        let mut pass = Self { trunk, head, places: planner.places, vectors: 0, task_blocks };
+        let threads = rayon::current_num_threads();
+        let is_cached = head_bytes <= CACHED_WEIGHTS_BYTES;
+        let most = if is_cached { 2 } else { Order::from(engine.arrangement).most_task_blocks() };
+        let task_blocks = most.min(blocks.div_ceil(threads)).max(1);
+        let shares_head = !is_cached && threads > 1 && engine.arrangement == Arrangement::Channels;
+        let mut pass = Self { trunk, head, places: planner.places, vectors: 0, task_blocks, shares_head };
         pass.place(engine, &planner.sharing);
         Ok(pass)
     }

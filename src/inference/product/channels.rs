@@ -5,6 +5,7 @@ use crate::inference::LANES;
 use crate::inference::kernel::channels::{Kernel, MOST_COLUMNS, Tile, kernel};
 use crate::inference::kernel::{CHAIN, InstructionSet};
 use crate::inference::layout::Layout;
+use crate::inference::together::{Columns, Part};
 use crate::inference::weights::{LayerWeights, Packing};
 use crate::network::{Convolution, Shape};
 use std::ops::Range;
@@ -77,9 +78,16 @@ impl Addresses {
         }
     }
 
-    /// Panics unless every address that tiles of these runs can touch lies inside the slices.
-    fn check(&self, packing: &Packing, input: &[f32], (runs, steps): (&[Run], Steps), output: &[f32]) {
-        let planes = packing.padded_outputs() / LANES;
+    /// Panics unless every address that tiles of these runs, and of `planes` vectors of output channels, can touch lies
+    /// inside the slices.
+    fn check(
+        &self,
+        packing: &Packing,
+        input: &[f32],
+        (runs, steps): (&[Run], Steps),
+        planes: usize,
+        output: &[f32],
+    ) {
         for run in runs {
             let last_input = self.largest_offset + run.input + (run.columns - 1) * steps.input + 1;
             let last_output =
@@ -109,7 +117,7 @@ impl Weighted<'_> {
         let mut runs = Vec::new();
         for start in rows.clone().step_by(band_rows) {
             addresses.runs(start..rows.end.min(start + band_rows), layout, &mut runs);
-            addresses.check(packing, input, (&runs, steps), output);
+            addresses.check(packing, input, (&runs, steps), packing.padded_outputs() / LANES, output);
             for group in 0..packing.groups {
                 for chain in 0..packing.depth.div_ceil(CHAIN) {
                     for panel in 0..packing.panels.count() {
@@ -131,12 +139,45 @@ impl Weighted<'_> {
         let steps = Steps { input: input_stride, output: layout.values(), plane: layout.plane_stride() };
         let work = Work::new(self, addresses, steps);
         let runs = [Run { input: 0, output: layout.at(0, 0, 0), columns: blocks }];
-        addresses.check(packing, input, (&runs, steps), output);
+        addresses.check(packing, input, (&runs, steps), packing.padded_outputs() / LANES, output);
         for chain in 0..packing.depth.div_ceil(CHAIN) {
             for panel in 0..packing.panels.count() {
                 work.panel(0, panel, chain, &runs, input, output);
             }
         }
+    }
+}
+
+impl Weighted<'_> {
+    pub fn channel_panels(
+        &self,
+        addresses: &Addresses,
+        panels: Range<usize>,
+        columns: &[Columns<'_>],
+    ) -> Part {
+        let packing = &self.product.packing;
+        let heights = panels.clone().map(|panel| packing.panels.panel(panel).1);
+        let stride = heights.sum::<usize>();
+        let blocks = columns.iter().map(|columns| columns.blocks).sum::<usize>();
+        let mut values = vec![0.0; blocks * stride];
+        // The distance of the blocks is part of a kernel, but the same for all tasks of a pass.
+        let input = columns.first().map_or(0, |columns| columns.stride);
+        let mut work = Work::new(self, addresses, Steps { input, output: stride, plane: LANES });
+        work.first_vector = packing.panels.panel(panels.start).0 / LANES;
+        for chain in 0..packing.depth.div_ceil(CHAIN) {
+            for panel in panels.clone() {
+                let mut rest = &mut values[..];
+                for columns in columns {
+                    assert_eq!(columns.stride, input, "tasks of one pass lie alike");
+                    let output =
+                        rest.split_off_mut(..columns.blocks * stride).expect("a part for each block");
+                    let runs = [Run { input: 0, output: 0, columns: columns.blocks }];
+                    addresses.check(packing, columns.values, (&runs, work.steps), stride / LANES, output);
+                    work.panel(0, panel, chain, &runs, columns.values, output);
+                }
+            }
+        }
+        Part { values, stride }
     }
 }
 
@@ -157,6 +198,8 @@ struct Work<'a> {
     weights: &'a LayerWeights,
     relu: bool,
     steps: Steps,
+    /// The vector of output channels that the first plane of the output holds.
+    first_vector: usize,
     kernels: Kernels,
 }
 
@@ -164,7 +207,7 @@ impl<'a> Work<'a> {
     fn new(weighted: &Weighted<'a>, addresses: &'a Addresses, steps: Steps) -> Self {
         let Weighted { product, weights, set, relu } = *weighted;
         let kernels = Kernels::new(set, steps.input);
-        Self { addresses, packing: &product.packing, weights, relu, steps, kernels }
+        Self { addresses, packing: &product.packing, weights, relu, steps, first_vector: 0, kernels }
     }
 
     /// Computes one chain of the outputs of one panel for all columns of checked runs.
@@ -186,7 +229,7 @@ impl<'a> Work<'a> {
         let weights = &self.weights.weight()[packing.chain(start, group, (first, height))];
         let offsets = &self.addresses.offsets[group * packing.depth + start..][..depth];
         let bias = &self.weights.bias()[channel..][..height];
-        let plane = channel / LANES * self.steps.plane;
+        let plane = (channel / LANES - self.first_vector) * self.steps.plane;
         for run in runs {
             let mut column = 0;
             // Tiles of nearly equal width.

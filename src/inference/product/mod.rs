@@ -8,6 +8,7 @@ mod separate;
 use super::LANES;
 use super::kernel::{InstructionSet, channels::MOST_VECTORS, images::MOST_ROWS};
 use super::layout::{Layout, Order};
+use super::together::{Columns, Part};
 use super::weights::{LayerWeights, Packing, Panels};
 use crate::network::{Convolution, Shape};
 use std::ops::Range;
@@ -195,6 +196,16 @@ impl Weighted<'_> {
             Addresses::Images(addresses) => self.image_blocks(addresses, blocks, input, output),
             Addresses::Channels(addresses) => self.channel_blocks(addresses, blocks, input, output),
             Addresses::Separate(_) => unreachable!("a fully connected layer has no groups"),
+        }
+    }
+
+    /// Computes panels `panels` of a fully connected layer of channels in the lanes, for the blocks of all `columns`.
+    pub fn panels(&self, panels: Range<usize>, columns: &[Columns<'_>]) -> Part {
+        match &self.product.addresses {
+            Addresses::Channels(addresses) => self.channel_panels(addresses, panels, columns),
+            Addresses::Images(_) | Addresses::Separate(_) => {
+                unreachable!("only layers of channels in the lanes are computed together")
+            }
         }
     }
 }

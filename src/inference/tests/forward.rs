@@ -101,12 +101,16 @@ fn bits_do_not_depend_on_threads_batch_or_position() {
 }
 
 #[test]
-fn large_fully_connected_layers_take_more_blocks_at_a_time() {
+fn large_fully_connected_layers_take_more_blocks_at_a_time_and_threads_together() {
     let network = Builder::new(4, 9, 9).max_pool(2, 2).inner_product(700).relu().inner_product(600).build();
     let images = images(&network, 150);
     let expected = &canonical_blobs(&network, &images)[network.output().0];
     for engine in arranged(&network) {
-        assert_eq!(&bits(&blob(&engine, &network, &images, network.output())), expected);
+        for threads in [1, 2, 3, 7] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let found = pool.install(|| blob(&engine, &network, &images, network.output()));
+            assert_eq!(&bits(&found), expected, "{threads} threads, {}", engine.arrangement());
+        }
     }
 }
 
