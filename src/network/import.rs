@@ -165,6 +165,9 @@ mod tests {
         assert!(matches!(read("net", b"name: 'text'"), Error::Caffe(_)));
         assert!(matches!(read("net", b""), Error::Caffe(_)));
         let folder = read_definition(folder.path()).unwrap_err();
-        assert!(matches!(folder, Error::Caffe(caffe::Error::NotAFile { .. })));
+        assert!(matches!(
+            folder,
+            Error::Caffe(caffe::Error::File(crate::network::FileError::NotAFile { .. }))
+        ));
     }
 }

@@ -1,8 +1,8 @@
 //! Files of one blob, such as mean images (`.binaryproto`).
 
-use super::file;
 use super::schema::BlobProto;
 use super::weights::{blob_values, stored_dims};
+use crate::network::{FileError, file};
 use ndarray::ArrayD;
 use prost::Message;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ const MAX_BYTES: u64 = 1 << 28;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BlobError {
-    /// The file cannot be opened or is too large.
+    /// The file cannot be read whole.
     #[error(transparent)]
-    File(#[from] super::Error),
+    File(#[from] FileError),
     /// The content is no blob.
     #[error("{}: found {found}, expected a Caffe blob (binaryproto)", path.display())]
     Content {
@@ -36,7 +36,7 @@ pub enum BlobError {
 pub fn read_blob(path: &Path) -> Result<ArrayD<f32>, BlobError> {
     let content = |found: String| BlobError::Content { path: path.to_owned(), found };
     let bytes = file::read(path, MAX_BYTES, "a Caffe blob (binaryproto)")?;
-    let blob = BlobProto::decode(bytes.as_slice())
+    let blob = BlobProto::decode(bytes)
         .map_err(|error| content(format!("a truncated or damaged file or another format ({error})")))?;
     let stored = stored_dims(&blob).ok_or_else(|| content("no extents".into()))?;
     let dims = stored.iter().map(|&dim| usize::try_from(dim).ok()).collect::<Option<Vec<_>>>();

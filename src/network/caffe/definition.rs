@@ -4,7 +4,8 @@ use super::error::{DefinitionError, Error, Problem};
 use super::fault::{Fault, Section};
 use super::layers::{self, KINDS};
 use super::schema::{self, LayerParameter, NetParameter};
-use super::{file, legacy, text};
+use super::{legacy, text};
+use crate::network::file;
 use crate::network::spelling;
 use miette::Diagnostic;
 use prost_reflect::DynamicMessage;
@@ -28,7 +29,7 @@ impl Source {
     /// Reads the definition in the file `path`.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let bytes = file::read(path, MAX_BYTES, "a network definition (prototxt)")?;
-        let text = String::from_utf8(bytes).map_err(|error| Error::NotText {
+        let text = String::from_utf8(bytes.into()).map_err(|error| Error::NotText {
             path: path.to_owned(),
             offset: error.utf8_error().valid_up_to(),
         })?;

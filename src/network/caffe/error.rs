@@ -1,6 +1,7 @@
 //! What can be wrong with a network definition or a weight file.
 
 use super::text;
+use crate::network::FileError;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -10,34 +11,9 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file cannot be opened or read.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A folder, a pipe, a device.
-    #[error("{}: found something that is not a regular file, expected {expected}", path.display())]
-    NotAFile {
-        /// The file.
-        path: PathBuf,
-        /// What the file should hold.
-        expected: &'static str,
-    },
-    /// The file is larger than any of its kind can be.
-    #[error("{}: found {bytes} bytes, expected {expected} of at most {limit} bytes", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-        /// The largest size accepted.
-        limit: u64,
-        /// What the file should hold.
-        expected: &'static str,
-    },
+    /// The file cannot be read whole.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A definition that is no text.
     #[error("{}: byte {offset} is not UTF-8 text, expected a network definition in protobuf text format", path.display())]
     NotText {

@@ -17,7 +17,6 @@ mod definition;
 mod elementwise;
 mod error;
 mod fault;
-mod file;
 mod folding;
 mod input;
 mod layers;

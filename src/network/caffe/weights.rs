@@ -1,10 +1,9 @@
 //! Weight files.
 
 use super::error::{Error, WeightsProblem};
-use super::file;
 use super::normalisation::Statistics;
 use super::schema::{BlobProto, RawType, WeightFile, WeightFileLayer, WeightFileV1Layer};
-use crate::network::{Layer, Network, Normalisation, Scaling};
+use crate::network::{Layer, Network, Normalisation, Scaling, file};
 use half::f16;
 use prost::Message;
 use prost::bytes::Bytes;
@@ -20,7 +19,7 @@ const NAMES_SHOWN: usize = 8;
 /// Loads weights and biases of `network` from the caffemodel `path`. On error the network is left as it was.
 pub fn load(network: &mut Network, path: &Path) -> Result<Vec<String>, Error> {
     let bytes = file::read(path, MAX_BYTES, "a caffemodel")?;
-    load_bytes(network, bytes.into()).map_err(|problem| Error::Weights { path: path.to_owned(), problem })
+    load_bytes(network, bytes).map_err(|problem| Error::Weights { path: path.to_owned(), problem })
 }
 
 /// Values of the weight and the bias of one layer.

@@ -1,5 +1,6 @@
 //! What can be wrong with an ONNX model.
 
+use crate::network::FileError;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -7,32 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file cannot be opened or read.
-    #[error("{}: cannot be read: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A folder, a pipe, a device.
-    #[error("{}: found something that is not a regular file, expected {expected}", path.display())]
-    NotAFile {
-        /// The file.
-        path: PathBuf,
-        /// What the file should hold.
-        expected: &'static str,
-    },
-    /// The file is larger than any of its kind can be.
-    #[error("{}: found {bytes} bytes, expected an ONNX model of at most {limit} bytes (larger ones keep their tensors in other files)", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-        /// The largest size accepted.
-        limit: u64,
-    },
+    /// The file cannot be read whole.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The bytes are no model.
     #[error("{}: found a truncated or damaged file or another format, expected an ONNX model: {reason}", path.display())]
     Damaged {

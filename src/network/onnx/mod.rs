@@ -22,7 +22,7 @@ mod arithmetic;
 mod assembly;
 mod constants;
 mod error;
-mod file;
+mod external;
 mod model;
 mod node;
 mod operators;
@@ -45,6 +45,12 @@ use prost::Message;
 use prost::bytes::Bytes;
 use std::path::Path;
 
+/// Largest model file, in bytes: the limit of the protobuf format.
+const MAX_BYTES: u64 = (1 << 31) - 1;
+
+/// What a model file should hold.
+const EXPECTED: &str = "an ONNX model (a larger one keeps its tensors in other files)";
+
 /// Reads the model in the file `path`: the graph with all extents, weights and biases. [`Network::notes`] says what was
 /// left out. Values are copied as they are, NaN and infinities included; doubles and half-precision numbers are converted to
 /// the nearest single-precision number. A batch normalisation becomes a factor and a term per channel.
@@ -55,7 +61,7 @@ use std::path::Path;
 /// read before they are written; tensors that do not fit each other or have more than 2^31 elements; external tensors that
 /// are missing, cut off or outside the model's folder.
 pub fn read_definition(path: &Path) -> Result<Network, Error> {
-    read_bytes(file::read_model(path)?.into(), path)
+    read_bytes(super::file::read(path, MAX_BYTES, EXPECTED)?, path)
 }
 
 /// Reads the model in `bytes`, the content of the file `path`.

@@ -1,7 +1,7 @@
 //! Constant tensors: initialisers, values of Constant nodes, external data.
 
 use super::error::{Problem, extents, shown};
-use super::file::Region;
+use super::external::Region;
 use super::schema::TensorProto;
 use super::schema::tensor_proto::{DataLocation, DataType};
 use crate::number::{CodeKind, Quantisation};

@@ -1,34 +1,9 @@
-//! Reading files within limits: the model whole, external tensors in part.
+//! Tensors in other files, read within limits.
 
-use super::error::{Error, Problem};
+use super::error::Problem;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
-
-/// Largest model file, in bytes: the limit of the protobuf format.
-const MAX_BYTES: u64 = (1 << 31) - 1;
-
-/// The bytes of the model `path`.
-pub fn read_model(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |source| Error::Read { path: path.to_owned(), source };
-    let too_large = |bytes| Error::TooLarge { path: path.to_owned(), bytes, limit: MAX_BYTES };
-    // Asked before opening: opening a pipe waits for its writer.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Error::NotAFile { path: path.to_owned(), expected: "an ONNX model" });
-    }
-    let file = File::open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    if length > MAX_BYTES {
-        return Err(too_large(length));
-    }
-    let mut bytes = Vec::with_capacity(length as usize);
-    // Files of length 0 may still yield bytes (procfs), and a file may grow meanwhile.
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(too_large(bytes.len() as u64));
-    }
-    Ok(bytes)
-}
 
 /// Bytes of another file.
 #[derive(Clone, Debug, PartialEq, Eq)]
