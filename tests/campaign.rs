@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use approxmem::campaign::{self, Campaign, Outcome};
+use approxmem::campaign::{self, Campaign, ClassScore, Outcome, Score};
 use approxmem::config::Document;
 use approxmem::experiment::{Experiment, Prepared};
 use approxmem::fault::{FaultMap, MapKey, StoredImage};
+use approxmem::inference::Activations;
 use approxmem::network::{self, Network, Operand};
 use approxmem::random::Probability;
 use std::path::Path;
@@ -59,6 +60,41 @@ fn struck_by_hand(prepared: &Prepared, experiment: &Experiment, trial: u64) -> (
     (struck, flips)
 }
 
+/// Classes of each image, the largest logit first, of equal ones the lowest class first; none with a NaN.
+fn orders(logits: &Activations) -> Vec<Vec<usize>> {
+    let order = |image| {
+        let logits: Vec<f32> = logits.image(image).collect();
+        let mut order: Vec<usize> = (0..logits.len()).collect();
+        order.sort_by(|&a, &b| logits[b].partial_cmp(&logits[a]).unwrap_or(std::cmp::Ordering::Equal));
+        if logits.iter().any(|logit| logit.is_nan()) { Vec::new() } else { order }
+    };
+    (0..logits.images()).map(order).collect()
+}
+
+/// What `logits` score, image by image.
+fn scored_by_hand(logits: &Activations, baseline: &Activations, labels: &[u16]) -> Score {
+    let classes = baseline.shape().elements();
+    let mut score =
+        Score { top5_correct: Some(0), classes: vec![ClassScore::default(); classes], ..Score::default() };
+    for (image, (order, golden)) in orders(logits).into_iter().zip(orders(baseline)).enumerate() {
+        score.images += 1;
+        let label = usize::from(labels[image]);
+        let Some(&class) = order.first() else {
+            score.nan_images += 1;
+            continue;
+        };
+        score.infinite_images += u64::from(logits.image(image).any(f32::is_infinite));
+        score.agreeing += u64::from(golden.first() == Some(&class));
+        score.classes[class].predicted += 1;
+        if class == label {
+            score.top1_correct += 1;
+            score.classes[class].correct += 1;
+        }
+        *score.top5_correct.as_mut().unwrap() += u64::from(order[..5].contains(&label));
+    }
+    score
+}
+
 /// Every trial of `settings` (weights in one memory) equals the error-free pass of a network struck by hand.
 #[track_caller]
 fn assert_trials_are_networks_struck_by_hand(settings: &[&str]) {
@@ -69,24 +105,9 @@ fn assert_trials_are_networks_struck_by_hand(settings: &[&str]) {
         let trial = campaign.trial(index).unwrap();
         let (struck, flips) = struck_by_hand(&prepared, &experiment, index);
         let by_hand = Prepared::new(struck, &experiment).unwrap();
-        let quantised_again = Campaign::new(&unplaced(&experiment), &by_hand).unwrap().quantised();
-        assert_eq!(
-            (trial.score, trial.total_flips()),
-            (quantised_again, flips),
-            "{settings:?}, trial {index}"
-        );
+        let score = scored_by_hand(by_hand.baseline_logits(), prepared.baseline_logits(), prepared.labels());
+        assert_eq!((&trial.score, trial.total_flips()), (&score, flips), "{settings:?}, trial {index}");
     }
-}
-
-/// The experiment without formats, link and memories: fp32, nothing approximated.
-fn unplaced(experiment: &Experiment) -> Experiment {
-    let mut plain = experiment.clone();
-    for stored in &mut plain.subsets {
-        stored.format = approxmem::number::Format::Fp32;
-        stored.link_bits = 32;
-        stored.path.clear();
-    }
-    plain
 }
 
 #[test]
@@ -98,6 +119,9 @@ fn trials_are_networks_struck_by_hand() {
         "formats.\"weight_*\"={kind=\"int8\",scale=\"channel\"}",
     ]);
     assert_trials_are_networks_struck_by_hand(&["memories.dram.ber=1e-2", "link.bits={\"weight_*\"=9}"]);
+    // Exponents are hit: logits become infinite and NaN.
+    let unprotected = "memories.dram={technology=\"uniform\",ber=1e-3}";
+    assert_trials_are_networks_struck_by_hand(&[unprotected, "formats={}"]);
 }
 
 #[test]
@@ -128,12 +152,28 @@ fn without_errors_every_design_is_its_quantised_one() {
         let outcome =
             measure(&["memories.dram.ber=0", "experiment.trials=2", placed, &format!("formats={formats}")]);
         for trial in &outcome.trials {
-            assert_eq!((trial.score, trial.total_flips()), (outcome.quantised, 0));
+            assert_eq!((&trial.score, trial.total_flips()), (&outcome.quantised, 0));
         }
         assert!(outcome.quantised.top1() > 0.97, "{formats}");
     }
     let outcome = measure(&["memories.dram.ber=0", "experiment.trials=1", placed, "formats={}"]);
     assert_eq!(outcome.quantised, outcome.baseline);
+}
+
+#[test]
+fn damaged_networks_are_counted_in_full() {
+    let unprotected = "memories.dram={technology=\"uniform\",ber=1e-3}";
+    let outcome = measure(&[unprotected, "formats={}", "experiment.trials=6"]);
+    assert!(outcome.trials.iter().any(|trial| trial.score.nan_images + trial.score.infinite_images > 0));
+    assert_eq!(outcome.class_images.iter().sum::<u64>(), IMAGES as u64);
+    for score in outcome.trials.iter().map(|trial| &trial.score) {
+        let sum = |count: fn(&ClassScore) -> u32| -> u64 {
+            score.classes.iter().map(|class| u64::from(count(class))).sum()
+        };
+        assert_eq!(score.top1_correct, sum(|class| class.correct));
+        assert_eq!(score.images - score.nan_images, sum(|class| class.predicted));
+        assert!(score.top5_correct >= Some(score.top1_correct) && score.agreement() < 1.0);
+    }
 }
 
 #[test]

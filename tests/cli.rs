@@ -5,6 +5,7 @@
 use assert_cmd::Command;
 use serde_json::Value;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -73,9 +74,16 @@ fn run_gives_every_documented_figure() {
     assert_eq!(result["baseline"]["top1"].as_f64().unwrap(), correct / 500.0);
     assert!(correct > 490.0);
     assert!(result["quantised"]["top1"].as_f64().unwrap() > 0.98);
+    assert_eq!(
+        (&result["baseline"]["agreement"], &result["baseline"]["infinite_images"]),
+        (&1.0.into(), &0.into())
+    );
+    assert!(result["baseline"]["top5"].as_f64().unwrap() >= result["baseline"]["top1"].as_f64().unwrap());
     let approximate = &result["approximate"];
     assert_eq!(approximate["trials"], 3);
-    for path in ["top1_mean", "top1_std", "rpa_mean"] {
+    for path in
+        ["top1_mean", "top1_std", "top5_mean", "top5_std", "agreement_mean", "agreement_std", "rpa_mean"]
+    {
         assert!(approximate[path].is_f64(), "{path}");
     }
     let interval: Vec<f64> =
@@ -103,6 +111,102 @@ fn run_gives_every_documented_figure() {
     assert!(listing(folder.path()).is_empty(), "--json without --out writes no file");
 }
 
+/// The labels in the shipped label file.
+fn mnist_labels(images: usize) -> Vec<usize> {
+    let file = fs::File::open(format!("{ROOT}/data/mnist/t10k-labels-idx1-ubyte.gz")).unwrap();
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    bytes[8..][..images].iter().map(|&label| label.into()).collect()
+}
+
+#[test]
+fn classes_add_up_to_the_whole() {
+    let folder = TempDir::new().unwrap();
+    let arguments = ["--trials", "3", "--images", "500", "--set", "memories.dram.ber=0.02", "--out", "."];
+    let command: Vec<_> = ["run", &lenet5()].into_iter().chain(arguments).map(str::to_owned).collect();
+    approxmem(folder.path(), &command.iter().map(String::as_str).collect::<Vec<_>>()).success();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let result: Value = serde_json::from_str(&read("result.json")).unwrap();
+    let classes = result["classes"].as_array().unwrap();
+    let labels = mnist_labels(500);
+    for (class, figures) in classes.iter().enumerate() {
+        let images = labels.iter().filter(|&&label| label == class).count();
+        assert_eq!((&figures["class"], &figures["images"]), (&class.into(), &images.into()));
+    }
+    let sum = |path: &str| classes.iter().map(|class| class[path].as_f64().unwrap()).sum::<f64>();
+    for (design, correct) in [("baseline", "baseline_correct"), ("quantised", "quantised_correct")] {
+        assert_eq!(result[design]["top1_correct"].as_f64().unwrap(), sum(correct));
+    }
+    let correct = result["approximate"]["top1_mean"].as_f64().unwrap() * 500.0;
+    assert!((correct - sum("correct_mean")).abs() < 1e-9);
+    let nan = result["approximate"]["nan_images_mean"].as_f64().unwrap();
+    assert!((500.0 - nan - sum("predicted_mean")).abs() < 1e-9);
+
+    let csv = read("classes.csv");
+    let row = |class: usize| csv.lines().nth(1 + class).unwrap().split(',').collect::<Vec<_>>();
+    assert_eq!(csv.lines().count(), 11);
+    assert_eq!(row(7)[4].parse::<f64>().unwrap(), classes[7]["correct_mean"].as_f64().unwrap());
+    // One row per trial; the means are those of the columns.
+    let csv = read("trials.csv");
+    let column = |name: &str| {
+        let place = csv.lines().next().unwrap().split(',').position(|found| found == name).unwrap();
+        csv.lines().skip(1).map(|row| row.split(',').nth(place).unwrap().parse::<f64>().unwrap()).sum::<f64>()
+    };
+    for (name, mean) in [("top1", "top1_mean"), ("top5", "top5_mean"), ("agreement", "agreement_mean")] {
+        assert!((column(name) / 3.0 - result["approximate"][mean].as_f64().unwrap()).abs() < 1e-12, "{name}");
+    }
+    assert!(column("agreeing_images") / 3.0 < 500.0 && column("top5_correct_images") >= correct * 3.0);
+}
+
+/// An array of bytes or of 64-bit integers as numpy saves it.
+fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let length = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\0", &length[..], header.as_bytes(), values].concat()
+}
+
+#[test]
+fn without_labels_right_is_what_the_baseline_says() {
+    let folder = TempDir::new().unwrap();
+    let mut pixels = Vec::new();
+    let file = fs::File::open(format!("{ROOT}/data/mnist/t10k-images-idx3-ubyte.gz")).unwrap();
+    flate2::read::GzDecoder::new(file).take(16 + 300 * 784).read_to_end(&mut pixels).unwrap();
+    fs::write(folder.path().join("images.npy"), npy("|u1", "(300, 1, 28, 28)", &pixels[16..])).unwrap();
+    let dataset = "dataset={kind=\"npy\", images=\"images.npy\", scale=0.00390625}";
+    let settings = ["--set", dataset, "--set", "memories.dram.ber=0.03", "--images", "300", "--trials", "2"];
+    let command: Vec<_> = ["run", &lenet5()].into_iter().chain(settings).map(str::to_owned).collect();
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let result = json(folder.path(), &[&command[..], &["--json"]].concat());
+    assert_eq!((&result["labelled"], &result["baseline"]["top1"]), (&false.into(), &1.0.into()));
+    for figure in ["mean", "std", "min", "max"] {
+        let of = |name: &str| &result["approximate"][format!("{name}_{figure}")];
+        assert!(of("agreement").is_f64());
+        assert_eq!(of("top1"), of("agreement"));
+    }
+    for class in result["classes"].as_array().unwrap() {
+        assert_eq!(class["images"], class["baseline_predicted"]);
+    }
+    let said = approxmem(folder.path(), &command).success().get_output().stdout.clone();
+    assert_says(&String::from_utf8(said).unwrap(), &["No labels: agreement with the baseline's predictions"]);
+}
+
+#[test]
+fn tables_are_at_most_120_columns_wide() {
+    let folder = TempDir::new().unwrap();
+    let few = ["--trials", "3", "--images", "1000", "--set", "memories.dram.ber=1e-2"];
+    let over = ["--over", "memories.dram.protected_msbs=0..1"];
+    let lenet5 = lenet5();
+    let commands =
+        [[&["run", &lenet5], &few[..], &[]].concat(), [&["sweep", &lenet5], &few[..], &over].concat()];
+    for command in commands {
+        let text = approxmem(folder.path(), &command).success().get_output().stdout.clone();
+        let text = String::from_utf8(text).unwrap();
+        assert_says(&text, &["agreement_%", "top1_%", "rpa_%"]);
+        let widest = text.lines().max_by_key(|line| line.trim_end().chars().count()).unwrap();
+        assert!(widest.trim_end().chars().count() <= 120, "{widest}");
+    }
+}
+
 #[test]
 fn one_trial_has_no_interval() {
     let folder = TempDir::new().unwrap();
@@ -124,7 +228,7 @@ fn result_files_are_the_same_bytes_for_any_number_of_threads() {
                 command.extend(arguments);
                 command.push(out.to_str().unwrap());
                 approxmem(folder.path(), &command).success();
-                let names = ["result.json", "trials.csv", "subsets.csv"];
+                let names = ["result.json", "trials.csv", "classes.csv", "subsets.csv"];
                 names.iter().map(|name| fs::read(out.join(name)).unwrap()).collect()
             })
             .collect();

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a file that cannot be read fails the test")]
 
+use approxmem::campaign;
+use approxmem::config::Document;
+use approxmem::experiment::Prepared;
 use approxmem::inference::{Activations, Classes, Engine, NoHook, Ranking, Start, classify, rank};
 use approxmem::network::{BlobId, Network, caffe};
 use ndarray::{ArrayD, Axis};
@@ -230,4 +233,58 @@ fn squeezenet() {
 fn googlenet() {
     let model = Model::read("bvlc_googlenet", "deploy.prototxt", "bvlc_googlenet.caffemodel");
     model.check_input(&["pool1/norm1", "inception_3a/output", "pool5/7x7_s1", "loss3/classifier"]);
+}
+
+/// Runs the network in `folder` on `dataset` without any approximation and compares every count of the result with the
+/// oracle's predictions; `expected` are the oracle's numbers of right images, top-1 and top-5.
+fn check_result(folder: &str, definition: &str, weights: &str, dataset: &str, expected: [u64; 2]) {
+    let folder = data().join("models").join(folder);
+    let text = format!(
+        "network = {{ definition = '{}', weights = '{}' }}\ndataset = {dataset}\nexperiment = {{ trials = 1 }}",
+        folder.join(definition).display(),
+        folder.join(weights).display()
+    )
+    .replace("DATA", data().to_str().unwrap());
+    let document = Document::parse(Path::new("experiment.toml"), &text).unwrap();
+    let mut network = caffe::read_definition(&folder.join(definition)).unwrap();
+    caffe::load_weights(&mut network, &folder.join(weights)).unwrap();
+    let experiment = document.resolve(&network).unwrap().experiment;
+    let prepared = Prepared::new(network, &experiment).unwrap();
+    let outcome = campaign::run(&experiment, &prepared, &|_| {}).unwrap();
+
+    let predictions: Vec<usize> = read_npy::<_, ArrayD<u16>>(folder.join("oracle/predictions.u16.npy"))
+        .unwrap()
+        .iter()
+        .map(|&class| class.into())
+        .collect();
+    let labels: Vec<usize> = prepared.labels().iter().map(|&label| label.into()).collect();
+    let count = |fits: &dyn Fn(usize, usize) -> bool| {
+        predictions.iter().zip(&labels).filter(|(class, label)| fits(**class, **label)).count()
+    };
+    for (design, score) in [("baseline", &outcome.baseline), ("trial", &outcome.trials[0].score)] {
+        assert_eq!([score.top1_correct, score.top5_correct.unwrap()], expected, "{design}");
+        assert_eq!((score.agreeing, score.nan_images, score.infinite_images), (10_000, 0, 0), "{design}");
+        for (class, found) in score.classes.iter().enumerate() {
+            assert_eq!(outcome.class_images[class] as usize, count(&|_, label| label == class));
+            assert_eq!(found.correct as usize, count(&|found, label| label == class && found == class));
+            assert_eq!(found.predicted as usize, count(&|found, _| found == class));
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs APPROXMEM_TEST_DATA"]
+fn results_are_the_oracles() {
+    let mnist = "{ kind = \"mnist\", images = \"DATA/mnist/t10k-images-idx3-ubyte.gz\", \
+                 labels = \"DATA/mnist/t10k-labels-idx1-ubyte.gz\", PREPROCESSING }";
+    let to_unit = mnist.replace("PREPROCESSING", "scale = 0.00390625");
+    let standard = mnist.replace("PREPROCESSING", "scale = 0.00392156862745098, mean = 0.1307, std = 0.3081");
+    let weights = "lenet_iter_10000.caffemodel";
+    check_result("lenet_caffe", "lenet.prototxt", weights, &to_unit, [9_914, 10_000]);
+    check_result("lenet_untrained", "lenet.prototxt", "lenet.caffemodel", &to_unit, [5_837, 9_360]);
+    check_result("lenet5", "deploy.prototxt", "FYH620.caffemodel", &standard, [9_813, 9_965]);
+    let cifar10 = "{ kind = \"cifar10\", images = \"DATA/cifar10/test_batch.bin.gz\", \
+                   mean = \"DATA/cifar10/mean.binaryproto\" }";
+    let weights = "cifar10_full_iter_70000.caffemodel";
+    check_result("cifar10_full", "cifar10_full.prototxt", weights, cifar10, [8_211, 9_922]);
 }

@@ -3,10 +3,11 @@
 mod golden;
 mod neurons;
 mod outcome;
+mod reference;
 mod runner;
 mod statistics;
 
 pub use golden::BUDGET_BYTES as GOLDEN_BUDGET_BYTES;
-pub use outcome::{Outcome, Score, Trial};
+pub use outcome::{ClassScore, Outcome, Score, Trial};
 pub use runner::{Campaign, Error, run};
 pub use statistics::Summary;

@@ -3,9 +3,10 @@
 use super::golden::{self, Golden};
 use super::neurons::{Neurons, StoredBlob};
 use super::outcome::{Outcome, Score, Trial};
+use super::reference::Reference;
 use crate::experiment::{Experiment, Prepared, Site, Stop, Words};
 use crate::fault::{self, Draw, Journal, MemoryStop, Path, Redraw, StoredWords, StrikeBuffers};
-use crate::inference::{self, Activations, Weights, classify};
+use crate::inference::{self, Weights};
 use crate::network::{BlobId, LayerId, Network, Operand};
 use crate::number;
 use crate::random::{self, Probability};
@@ -45,9 +46,15 @@ pub fn run(experiment: &Experiment, prepared: &Prepared, progress: &dyn Fn(u64))
         trials.push(campaign.trial(index)?);
         progress(index + 1);
     }
-    let baseline = score(prepared.baseline_logits(), prepared.labels());
-    let labelled = prepared.is_labelled();
-    Ok(Outcome { labelled, baseline, quantised: campaign.quantised, sites: campaign.sites, trials })
+    let Campaign { reference, quantised, sites, .. } = campaign;
+    Ok(Outcome {
+        labelled: prepared.is_labelled(),
+        class_images: reference.class_images(),
+        baseline: reference.score(prepared.baseline_logits()),
+        quantised,
+        sites,
+        trials,
+    })
 }
 
 /// A weight or bias that may err.
@@ -63,6 +70,7 @@ struct StoredParameter {
 pub struct Campaign<'a> {
     experiment: &'a Experiment,
     prepared: &'a Prepared,
+    reference: Reference<'a>,
     sites: Vec<Site>,
     weights: Weights,
     parameters: Vec<StoredParameter>,
@@ -113,16 +121,28 @@ impl<'a> Campaign<'a> {
         let start = inference::Start::new(network.input(), prepared.inputs());
         let mut values = prepared.engine().forward(&weights, &start, &outputs, &hook)?;
         let logits = values.pop().expect("the logits were asked for");
-        let quantised = score(&logits, prepared.labels());
+        let reference = Reference::new(prepared.labels(), prepared.baseline_logits());
+        let quantised = reference.score(&logits);
         drop(span);
         let golden = Golden(kept.into_iter().zip(values).collect());
         let buffers = StrikeBuffers::default();
-        Ok(Self { experiment, prepared, sites, weights, parameters, blobs, golden, quantised, buffers })
+        Ok(Self {
+            experiment,
+            prepared,
+            reference,
+            sites,
+            weights,
+            parameters,
+            blobs,
+            golden,
+            quantised,
+            buffers,
+        })
     }
 
     /// Formats and link applied, no faults.
-    pub fn quantised(&self) -> Score {
-        self.quantised
+    pub fn quantised(&self) -> &Score {
+        &self.quantised
     }
 
     /// Device instance `index`: faults are struck in place, all images are evaluated, the weights are restored.
@@ -136,7 +156,7 @@ impl<'a> Campaign<'a> {
         let struck = self.strike_parameters(&draw, &mut flips);
         let first = self.blobs_that_err().chain(struck).min();
         let score = match first {
-            None => Ok(self.quantised),
+            None => Ok(self.quantised.clone()),
             Some(first) => self.evaluate(first, &draw, &mut flips),
         };
         for parameter in &mut self.parameters {
@@ -184,7 +204,7 @@ impl<'a> Campaign<'a> {
         for (flips, counter) in flips.iter_mut().zip(counters) {
             *flips += counter.load(Ordering::Relaxed);
         }
-        Ok(score(&logits[0], self.prepared.labels()))
+        Ok(self.reference.score(&logits[0]))
     }
 }
 
@@ -208,16 +228,6 @@ impl StoredWords for ParameterWords<'_> {
 
     fn set(&mut self, index: usize, value: f32) {
         self.weights.set(self.layer, self.operand, index, value);
-    }
-}
-
-fn score(logits: &Activations, labels: &[u16]) -> Score {
-    let classes = classify(logits);
-    Score {
-        images: labels.len() as u64,
-        top1_correct: classes.correct(labels) as u64,
-        nan_images: classes.nan_images as u64,
-        infinite_images: classes.infinite_images as u64,
     }
 }
 

@@ -11,12 +11,13 @@ use crate::report::{self, RunResult};
 use std::path::Path;
 
 /// Names of the result files.
-const FILES: [&str; 3] = ["result.json", "trials.csv", "subsets.csv"];
+const FILES: [&str; 4] = ["result.json", "trials.csv", "classes.csv", "subsets.csv"];
 
 /// Beyond this many threads starting them costs more than they bring on any machine.
 const MOST_THREADS: usize = 256;
 
-/// Runs the experiment of `config`, prints its result and writes `result.json`, `trials.csv` and `subsets.csv`.
+/// Runs the experiment of `config`, prints its result and writes `result.json` and the tables `trials.csv`, `classes.csv` and
+/// `subsets.csv`.
 ///
 /// # Errors
 /// Exit code 2 before anything is run, or Exit code 1.
@@ -30,7 +31,9 @@ pub fn run(config: &Path, overrides: &Overrides, output: &Output, voice: Voice) 
     })??;
     let json = output::json(&result);
     if let Some(folder) = &folder {
-        folder.write(&[&json, &report::trials_csv(&outcome), &report::subsets_csv(&result.subsets)])?;
+        let classes = report::classes_csv(&result.classes);
+        let subsets = report::subsets_csv(&result.subsets);
+        folder.write(&[&json, &report::trials_csv(&outcome), &classes, &subsets])?;
     }
     if output.json {
         return output::print(&json);

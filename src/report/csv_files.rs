@@ -1,12 +1,24 @@
 //! Tables as CSV (RFC 4180): one header row, a unit in each column name, `.` as decimal point, empty for undefined.
 
-use super::result::{RunResult, SubsetFigures};
+use super::result::{ClassFigures, RunResult, SubsetFigures};
 use super::sweep::SweepResult;
 use crate::campaign::Outcome;
 
 /// `trials.csv`: one row per trial.
 pub fn trials_csv(outcome: &Outcome) -> String {
-    let header = ["trial", "flips", "top1_correct_images", "top1", "rpa", "nan_images", "infinite_images"];
+    let header = [
+        "trial",
+        "flips",
+        "top1_correct_images",
+        "top1",
+        "rpa",
+        "top5_correct_images",
+        "top5",
+        "agreeing_images",
+        "agreement",
+        "nan_images",
+        "infinite_images",
+    ];
     let rows = outcome.trials.iter().map(|trial| {
         vec![
             trial.index.to_string(),
@@ -14,8 +26,41 @@ pub fn trials_csv(outcome: &Outcome) -> String {
             trial.score.top1_correct.to_string(),
             trial.score.top1().to_string(),
             optional(trial.score.rpa(&outcome.baseline)),
+            optional(trial.score.top5_correct),
+            optional(trial.score.top5()),
+            trial.score.agreeing.to_string(),
+            trial.score.agreement().to_string(),
             trial.score.nan_images.to_string(),
             trial.score.infinite_images.to_string(),
+        ]
+    });
+    write(&header, rows)
+}
+
+/// `classes.csv`: one row per class.
+pub fn classes_csv(classes: &[ClassFigures]) -> String {
+    let header = [
+        "class",
+        "images",
+        "baseline_correct_images",
+        "quantised_correct_images",
+        "correct_images_mean",
+        "correct_images_std",
+        "baseline_predicted_images",
+        "quantised_predicted_images",
+        "predicted_images_mean",
+    ];
+    let rows = classes.iter().map(|class| {
+        vec![
+            class.class.to_string(),
+            class.images.to_string(),
+            class.baseline_correct.to_string(),
+            class.quantised_correct.to_string(),
+            class.correct_mean.to_string(),
+            optional(class.correct_std),
+            class.baseline_predicted.to_string(),
+            class.quantised_predicted.to_string(),
+            class.predicted_mean.to_string(),
         ]
     });
     write(&header, rows)
@@ -60,6 +105,15 @@ pub fn sweep_csv(sweep: &SweepResult) -> String {
         "rpa_ci95_high",
         "rpa_min",
         "rpa_max",
+        "baseline_top5",
+        "quantised_top5",
+        "top5_mean",
+        "top5_std",
+        "quantised_agreement",
+        "agreement_mean",
+        "agreement_std",
+        "nan_images_mean",
+        "infinite_images_mean",
         "volume_bits_stored",
         "volume_bits_moved",
         "volume_reduction",
@@ -87,13 +141,22 @@ fn run_row(run: &RunResult) -> Vec<String> {
         optional(approximate.rpa_ci95.map(|[_, high]| high)),
         optional(approximate.rpa_min),
         optional(approximate.rpa_max),
+        optional(run.baseline.top5),
+        optional(run.quantised.top5),
+        optional(approximate.top5_mean),
+        optional(approximate.top5_std),
+        run.quantised.agreement.to_string(),
+        approximate.agreement_mean.to_string(),
+        optional(approximate.agreement_std),
+        approximate.nan_images_mean.to_string(),
+        approximate.infinite_images_mean.to_string(),
         run.volume.bits_stored.to_string(),
         run.volume.bits_moved.to_string(),
         run.volume.reduction.to_string(),
     ]
 }
 
-fn optional(value: Option<f64>) -> String {
+fn optional(value: Option<impl ToString>) -> String {
     value.map_or(String::new(), |value| value.to_string())
 }
 

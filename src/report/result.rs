@@ -1,6 +1,6 @@
 //! The result schema: every figure of a run, with stable paths.
 
-use crate::campaign::{Outcome, Score, Summary};
+use crate::campaign::{ClassScore, Outcome, Score, Summary, Trial};
 use crate::experiment::{Experiment, Site, Stop, StoredSubset, Volume};
 use serde::Serialize;
 
@@ -19,11 +19,19 @@ pub struct Accuracy {
     pub top1_correct: u64,
     /// Share of the images predicted right.
     pub top1: f64,
+    /// Images whose label is among their five largest logits; null for networks of five classes or fewer.
+    pub top5_correct: Option<u64>,
+    /// Share of these images; null as above.
+    pub top5: Option<f64>,
     /// `top1` relative to the baseline's; null when the baseline predicts no image right.
     pub rpa: Option<f64>,
+    /// Images that are classified as by the baseline; never those with a NaN logit.
+    pub agreeing_images: u64,
+    /// Share of these images.
+    pub agreement: f64,
     /// Images with a NaN logit.
     pub nan_images: u64,
-    /// Images with an infinite logit.
+    /// Images with an infinite logit and no NaN.
     pub infinite_images: u64,
 }
 
@@ -33,7 +41,11 @@ impl Accuracy {
             images: score.images,
             top1_correct: score.top1_correct,
             top1: score.top1(),
+            top5_correct: score.top5_correct,
+            top5: score.top5(),
             rpa: score.rpa(baseline),
+            agreeing_images: score.agreeing,
+            agreement: score.agreement(),
             nan_images: score.nan_images,
             infinite_images: score.infinite_images,
         }
@@ -56,6 +68,17 @@ pub struct Approximate {
     pub top1_min: f64,
     /// Best trial.
     pub top1_max: f64,
+    /// Mean share of the images whose label is among their five largest logits; null for networks of five classes or fewer,
+    /// as are all of its figures.
+    pub top5_mean: Option<f64>,
+    /// Its standard deviation over trials.
+    pub top5_std: Option<f64>,
+    /// 95 % interval of its mean.
+    pub top5_ci95: Option<[f64; 2]>,
+    /// Worst trial.
+    pub top5_min: Option<f64>,
+    /// Best trial.
+    pub top5_max: Option<f64>,
     /// Mean relative prediction accuracy; null when the baseline predicts no image right, as are all of its figures.
     pub rpa_mean: Option<f64>,
     /// Its standard deviation over trials.
@@ -66,14 +89,54 @@ pub struct Approximate {
     pub rpa_min: Option<f64>,
     /// Best trial.
     pub rpa_max: Option<f64>,
+    /// Mean share of the images that are classified as by the baseline.
+    pub agreement_mean: f64,
+    /// Its standard deviation over trials.
+    pub agreement_std: Option<f64>,
+    /// 95 % interval of its mean.
+    pub agreement_ci95: Option<[f64; 2]>,
+    /// Worst trial.
+    pub agreement_min: f64,
+    /// Best trial.
+    pub agreement_max: f64,
     /// The floor of the experiment.
     pub rpa_floor: f64,
     /// Whether the mean is at or above the floor.
     pub meets_floor: Option<bool>,
     /// Mean number of images with a NaN logit.
     pub nan_images_mean: f64,
-    /// Mean number of images with an infinite logit.
+    /// Mean number of images with an infinite logit and no NaN.
     pub infinite_images_mean: f64,
+}
+
+/// One class of the network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassFigures {
+    /// The class, from 0.
+    pub class: usize,
+    /// Images with this label.
+    pub images: u64,
+    /// Of these, the ones that the baseline predicts right.
+    pub baseline_correct: u32,
+    /// The same with formats and link applied.
+    pub quantised_correct: u32,
+    /// The same with faults, mean over trials.
+    pub correct_mean: f64,
+    /// Its standard deviation over trials; null for one trial.
+    pub correct_std: Option<f64>,
+    /// Images of any label that the baseline takes for this class.
+    pub baseline_predicted: u32,
+    /// The same with formats and link applied.
+    pub quantised_predicted: u32,
+    /// The same with faults, mean over trials.
+    pub predicted_mean: f64,
+}
+
+impl ClassFigures {
+    /// Share of the class's images that the baseline predicts right, less that over trials; `None` without images.
+    pub fn loss(&self) -> Option<f64> {
+        (self.images > 0).then(|| (f64::from(self.baseline_correct) - self.correct_mean) / self.images as f64)
+    }
 }
 
 /// Faults at one stop of one data subset.
@@ -154,6 +217,8 @@ pub struct RunResult {
     pub quantised: Accuracy,
     /// With faults.
     pub approximate: Approximate,
+    /// Every class in order.
+    pub classes: Vec<ClassFigures>,
     /// Bit errors.
     pub faults: Faults,
     /// Data volume.
@@ -176,6 +241,7 @@ impl RunResult {
             baseline: Accuracy::of(&outcome.baseline, &outcome.baseline),
             quantised: Accuracy::of(&outcome.quantised, &outcome.baseline),
             approximate: approximate(experiment, outcome),
+            classes: class_figures(outcome),
             faults: faults(experiment, outcome),
             volume: Volume::of(experiment),
             subsets: subset_figures(experiment),
@@ -183,16 +249,22 @@ impl RunResult {
     }
 }
 
-fn over_trials(outcome: &Outcome, figure: impl Fn(&crate::campaign::Trial) -> f64) -> Summary {
+fn over_trials(outcome: &Outcome, figure: impl Fn(&Trial) -> f64) -> Summary {
     let values: Vec<f64> = outcome.trials.iter().map(figure).collect();
     Summary::of(&values).expect("an experiment has at least one trial")
 }
 
+/// As [`over_trials`], where every trial has the figure.
+fn defined_over_trials(outcome: &Outcome, figure: impl Fn(&Trial) -> Option<f64>) -> Option<Summary> {
+    let values: Option<Vec<f64>> = outcome.trials.iter().map(figure).collect();
+    values.and_then(|values| Summary::of(&values))
+}
+
 fn approximate(experiment: &Experiment, outcome: &Outcome) -> Approximate {
     let top1 = over_trials(outcome, |trial| trial.score.top1());
-    let rpas: Option<Vec<f64>> =
-        outcome.trials.iter().map(|trial| trial.score.rpa(&outcome.baseline)).collect();
-    let rpa = rpas.and_then(|values| Summary::of(&values));
+    let top5 = defined_over_trials(outcome, |trial| trial.score.top5());
+    let rpa = defined_over_trials(outcome, |trial| trial.score.rpa(&outcome.baseline));
+    let agreement = over_trials(outcome, |trial| trial.score.agreement());
     Approximate {
         trials: top1.count,
         top1_mean: top1.mean,
@@ -200,16 +272,48 @@ fn approximate(experiment: &Experiment, outcome: &Outcome) -> Approximate {
         top1_ci95: top1.ci95,
         top1_min: top1.min,
         top1_max: top1.max,
+        top5_mean: top5.map(|top5| top5.mean),
+        top5_std: top5.and_then(|top5| top5.std),
+        top5_ci95: top5.and_then(|top5| top5.ci95),
+        top5_min: top5.map(|top5| top5.min),
+        top5_max: top5.map(|top5| top5.max),
         rpa_mean: rpa.map(|rpa| rpa.mean),
         rpa_std: rpa.and_then(|rpa| rpa.std),
         rpa_ci95: rpa.and_then(|rpa| rpa.ci95),
         rpa_min: rpa.map(|rpa| rpa.min),
         rpa_max: rpa.map(|rpa| rpa.max),
+        agreement_mean: agreement.mean,
+        agreement_std: agreement.std,
+        agreement_ci95: agreement.ci95,
+        agreement_min: agreement.min,
+        agreement_max: agreement.max,
         rpa_floor: experiment.rpa_floor,
         meets_floor: rpa.map(|rpa| rpa.mean >= experiment.rpa_floor),
         nan_images_mean: over_trials(outcome, |trial| trial.score.nan_images as f64).mean,
         infinite_images_mean: over_trials(outcome, |trial| trial.score.infinite_images as f64).mean,
     }
+}
+
+fn class_figures(outcome: &Outcome) -> Vec<ClassFigures> {
+    let figures = outcome.class_images.iter().enumerate().map(|(class, &images)| {
+        let of = |score: &Score| score.classes[class];
+        let ClassScore { correct: baseline_correct, predicted: baseline_predicted } = of(&outcome.baseline);
+        let ClassScore { correct: quantised_correct, predicted: quantised_predicted } =
+            of(&outcome.quantised);
+        let correct = over_trials(outcome, |trial| of(&trial.score).correct.into());
+        ClassFigures {
+            class,
+            images,
+            baseline_correct,
+            quantised_correct,
+            correct_mean: correct.mean,
+            correct_std: correct.std,
+            baseline_predicted,
+            quantised_predicted,
+            predicted_mean: over_trials(outcome, |trial| of(&trial.score).predicted.into()).mean,
+        }
+    });
+    figures.collect()
 }
 
 fn faults(experiment: &Experiment, outcome: &Outcome) -> Faults {

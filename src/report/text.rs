@@ -1,6 +1,6 @@
 //! Tables for the terminal. Every column that holds a quantity carries its unit in its name.
 
-use super::result::{Accuracy, RunResult};
+use super::result::{Accuracy, Approximate, RunResult};
 use super::sweep::SweepResult;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
 use std::fmt::Write as _;
@@ -59,6 +59,8 @@ fn mean_count(value: f64) -> String {
 pub fn run_text(result: &RunResult) -> String {
     let mut text = String::new();
     push(&mut text, &accuracy_table(result));
+    push(&mut text, &trials_table(&result.approximate));
+    push(&mut text, &class_table(result));
     push(&mut text, &fault_table(result));
     push(&mut text, &volume_table(result));
     push(&mut text, &subset_table(result));
@@ -70,38 +72,101 @@ fn push(text: &mut String, block: &str) {
 }
 
 fn accuracy_row(design: &str, accuracy: &Accuracy) -> Vec<String> {
-    let mut row = vec![design.to_owned(), percent(accuracy.top1), optional(accuracy.rpa, percent)];
-    row.extend(["-", "-", "-", "-"].map(str::to_owned));
-    row.push(grouped(accuracy.nan_images));
-    row
+    vec![
+        design.to_owned(),
+        percent(accuracy.top1),
+        optional(accuracy.top5, percent),
+        percent(accuracy.agreement),
+        optional(accuracy.rpa, percent),
+        grouped(accuracy.nan_images),
+        grouped(accuracy.infinite_images),
+    ]
 }
 
 fn accuracy_table(result: &RunResult) -> String {
     let approximate = &result.approximate;
-    let header =
-        ["design", "top1_%", "rpa_%", "rpa_std_%", "rpa_ci95_%", "rpa_min_%", "rpa_max_%", "nan_images"];
+    let header = ["design", "top1_%", "top5_%", "agreement_%", "rpa_%", "nan_images", "infinite_images"];
     let rows = [
         accuracy_row("baseline (fp32)", &result.baseline),
         accuracy_row("quantised (no faults)", &result.quantised),
         vec![
-            format!("approximate (trials: {})", grouped(approximate.trials as u64)),
+            "approximate (mean over trials)".to_owned(),
             percent(approximate.top1_mean),
+            optional(approximate.top5_mean, percent),
+            percent(approximate.agreement_mean),
             optional(approximate.rpa_mean, percent),
-            optional(approximate.rpa_std, percent),
-            interval(approximate.rpa_ci95),
-            optional(approximate.rpa_min, percent),
-            optional(approximate.rpa_max, percent),
-            format!("{:.2}", approximate.nan_images_mean),
+            mean_count(approximate.nan_images_mean),
+            mean_count(approximate.infinite_images_mean),
         ],
+    ];
+    let measure =
+        if result.labelled { "Accuracy" } else { "No labels: agreement with the baseline's predictions" };
+    format!("{measure} on {} images\n{}", grouped(result.baseline.images), table(&header, rows))
+}
+
+fn trials_table(approximate: &Approximate) -> String {
+    let row = |figure: &str, [mean, std, min, max]: [Option<f64>; 4], ci95| {
+        let [mean, std, min, max] = [mean, std, min, max].map(|value| optional(value, percent));
+        vec![figure.to_owned(), mean, std, interval(ci95), min, max]
+    };
+    let Approximate { top1_mean, top1_min, top1_max, .. } = *approximate;
+    let Approximate { agreement_mean, agreement_min, agreement_max, .. } = *approximate;
+    let top1 = [Some(top1_mean), approximate.top1_std, Some(top1_min), Some(top1_max)];
+    let top5 = [approximate.top5_mean, approximate.top5_std, approximate.top5_min, approximate.top5_max];
+    let agreement =
+        [Some(agreement_mean), approximate.agreement_std, Some(agreement_min), Some(agreement_max)];
+    let rpa = [approximate.rpa_mean, approximate.rpa_std, approximate.rpa_min, approximate.rpa_max];
+    let rows = [
+        row("top1_%", top1, approximate.top1_ci95),
+        row("top5_%", top5, approximate.top5_ci95),
+        row("agreement_%", agreement, approximate.agreement_ci95),
+        row("rpa_%", rpa, approximate.rpa_ci95),
     ];
     let verdict = match approximate.meets_floor {
         Some(true) => format!("mean RPA is at or above the floor of {} %", percent(approximate.rpa_floor)),
         Some(false) => format!("mean RPA is BELOW the floor of {} %", percent(approximate.rpa_floor)),
         None => "the baseline predicts no image right: RPA is undefined".to_owned(),
     };
-    let measure =
-        if result.labelled { "Accuracy" } else { "No labels: agreement with the baseline's predictions" };
-    format!("{measure} on {} images\n{}\n{verdict}", grouped(result.baseline.images), table(&header, rows))
+    let header = ["over trials", "mean", "std", "ci95", "min", "max"];
+    let trials = match approximate.trials {
+        1 => "1 trial".to_owned(),
+        trials => format!("{} trials", grouped(trials as u64)),
+    };
+    format!("Approximate, {trials}\n{}\n{verdict}", table(&header, rows))
+}
+
+/// Most classes that the summary lists; losses are in percentage points.
+const CLASSES_SHOWN: usize = 5;
+
+fn class_table(result: &RunResult) -> String {
+    let losses = result.classes.iter().filter_map(|class| Some((class, class.loss()?)));
+    let mut losing: Vec<_> = losses.filter(|(_, loss)| *loss > 0.0).collect();
+    let classes = result.classes.len();
+    if losing.is_empty() {
+        return format!("Classes: none of {} loses accuracy over trials", grouped(classes as u64));
+    }
+    // The sort is stable: of equal losses the lower class comes first.
+    losing.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    let header =
+        ["class", "images", "baseline_%", "quantised_%", "mean_%", "loss_pp", "predicted_images_mean"];
+    let rows = losing.iter().take(CLASSES_SHOWN).map(|(class, loss)| {
+        let share = |correct: f64| percent(correct / class.images as f64);
+        vec![
+            class.class.to_string(),
+            grouped(class.images),
+            share(class.baseline_correct.into()),
+            share(class.quantised_correct.into()),
+            share(class.correct_mean),
+            percent(*loss),
+            mean_count(class.predicted_mean),
+        ]
+    });
+    format!(
+        "Classes that lose most: {} of {} lose accuracy over trials\n{}",
+        grouped(losing.len() as u64),
+        grouped(classes as u64),
+        table(&header, rows)
+    )
 }
 
 fn fault_table(result: &RunResult) -> String {
@@ -116,8 +181,8 @@ fn fault_table(result: &RunResult) -> String {
         "protected_msbs",
         "bit_error_rate",
         "bits_at_risk",
-        "flips_expected_per_trial",
-        "flips_mean_per_trial",
+        "flips_expected",
+        "flips_mean",
     ];
     let stops = faults.by_stop.iter().map(|stop| {
         vec![
@@ -187,41 +252,56 @@ fn subset_table(result: &RunResult) -> String {
     format!("Data subsets (share of the data volume)\n{}", table(&header, rows))
 }
 
-/// The result of `sweep`.
+/// Something that in most sweeps is the same at all points.
+struct Circumstance {
+    column: &'static str,
+    value: String,
+    /// What stands above the table instead of the column.
+    phrase: String,
+}
+
+fn circumstances(result: &RunResult) -> [Circumstance; 3] {
+    let images = grouped(result.baseline.images);
+    let trials = grouped(result.approximate.trials as u64);
+    let baseline = percent(result.baseline.top1);
+    [
+        Circumstance { column: "images", phrase: format!("{images} images"), value: images },
+        Circumstance { column: "trials", phrase: format!("{trials} trials"), value: trials },
+        Circumstance {
+            column: "baseline_%",
+            phrase: format!("top-1 of the baseline (fp32) {baseline} %"),
+            value: baseline,
+        },
+    ]
+}
+
+/// The result of `sweep`. What is the same at all points stands above the table.
 pub fn sweep_text(result: &SweepResult) -> String {
+    let points: Vec<_> = result.points.iter().map(|point| (point, circumstances(&point.result))).collect();
+    let Some((_, first)) = points.first() else { return String::new() };
+    let differs = |column: &usize| points.iter().any(|(_, all)| all[*column].value != first[*column].value);
+    let (varied, fixed): (Vec<usize>, Vec<usize>) = (0..first.len()).partition(differs);
     let mut header: Vec<&str> = result.axes.iter().map(String::as_str).collect();
-    header.extend([
-        "images",
-        "trials",
-        "bits_at_risk",
-        "flips_mean_per_trial",
-        "baseline_top1_%",
-        "quantised_top1_%",
-        "top1_mean_%",
-        "rpa_mean_%",
-        "rpa_std_%",
-        "rpa_ci95_%",
-        "volume_reduction_%",
-    ]);
-    let rows = result.points.iter().map(|point| {
+    header.extend(varied.iter().map(|&column| first[column].column));
+    header.extend(["flips", "quantised_%", "top1_%", "agreement_%", "rpa_%", "rpa_ci95_%", "reduction_%"]);
+    let rows = points.iter().map(|(point, circumstances)| {
         let mut row: Vec<String> = point.values.clone();
         let run = &point.result;
+        row.extend(varied.iter().map(|&column| circumstances[column].value.clone()));
         row.extend([
-            grouped(run.baseline.images),
-            grouped(run.approximate.trials as u64),
-            grouped(run.faults.bits_at_risk),
             mean_count(run.faults.flips_mean),
-            percent(run.baseline.top1),
             percent(run.quantised.top1),
             percent(run.approximate.top1_mean),
+            percent(run.approximate.agreement_mean),
             optional(run.approximate.rpa_mean, percent),
-            optional(run.approximate.rpa_std, percent),
             interval(run.approximate.rpa_ci95),
             percent(run.volume.reduction),
         ]);
         row
     });
-    format!("{}\n", table(&header, rows))
+    let fixed = fixed.iter().map(|&column| format!("{}, ", first[column].phrase));
+    let fixed: String = fixed.collect();
+    format!("{fixed}means over trials, reduction of the bits moved\n{}\n", table(&header, rows))
 }
 
 #[cfg(test)]
