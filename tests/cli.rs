@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use assert_cmd::Command;
+use image::RgbImage;
 use serde_json::Value;
 use std::fs;
 use std::io::Read;
@@ -415,6 +416,22 @@ fn a_sweep_refuses_a_late_point_before_it_runs_the_first() {
     let over = "experiment.calibration_images=[10, 20000]";
     let said = refused(&folder, &["sweep", &lenet5(), "--over", over, "--trials", "1"], 2);
     assert_says(&said, &["calibration_images = 20000"]);
+}
+
+/// The experiments whose weights a user brings.
+#[test]
+fn check_needs_no_weights() {
+    let folder = TempDir::new().unwrap();
+    RgbImage::new(300, 280).save(folder.path().join("picture.png")).unwrap();
+    let pictures = format!("dataset.images={}", folder.path().display());
+    for (name, words) in [("alexnet", 61_380_259), ("vgg16", 147_472_680)] {
+        let config = format!("{ROOT}/configs/{name}.toml");
+        let forecast = json(folder.path(), &["check", &config, "--set", &pictures, "--json"]);
+        assert_eq!(forecast["volume"]["words"], words);
+        assert_eq!(forecast["images"], 1);
+        let said = refused(&folder, &["run", &config, "--set", &pictures], 2);
+        assert_says(&said, &["the network has no weights"]);
+    }
 }
 
 #[test]
