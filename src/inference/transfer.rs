@@ -3,6 +3,7 @@
 use super::activations::{Activations, Values, canonical};
 use super::layout::{Layout, Order};
 use super::{Arrangement, LANES};
+use crate::network::Shape;
 
 /// Whether a pass can read given activations where they are: their blocks lie as `layout` says.
 pub(super) fn is_read_in_place(values: &Values, layout: &Layout) -> bool {
@@ -26,13 +27,13 @@ pub(super) fn load(given: &Activations, first: usize, layout: &Layout, block: &m
             if given.images() - first < LANES {
                 block.fill(0.0);
             }
-            let images = values[first * elements..].chunks_exact(elements).take(LANES);
-            for (image, values) in images.enumerate() {
-                spread_rows(values, layout, &mut block[image..]);
-            }
+            let images: Vec<_> = values[first * elements..].chunks_exact(elements).take(LANES).collect();
+            spread_rows(layout, block, |_| images.len(), |lane, channel, row| (images[lane], channel, row));
         }
         (Values::Planar(values), Order::Channels) => {
-            spread_rows(&values[first * elements..][..elements], layout, block);
+            let image = &values[first * elements..][..elements];
+            let lanes = |plane| LANES.min(layout.shape.channels - plane * LANES);
+            spread_rows(layout, block, lanes, |lane, plane, row| (image, plane * LANES + lane, row));
         }
         (Values::Interleaved(_), Order::Channels | Order::Planar) => {
             for (value, place) in given.image(first).zip(layout.elements()) {
@@ -48,13 +49,25 @@ fn copy_rows(values: &[f32], layout: &Layout, block: &mut [f32]) {
     }
 }
 
-/// Puts the rows of one image into their lanes.
-fn spread_rows(values: &[f32], layout: &Layout, block: &mut [f32]) {
-    let shape = layout.shape;
-    for (index, source) in values.chunks_exact(shape.width).enumerate() {
-        let start = layout.element(index / shape.height, index % shape.height, 0);
-        for (to, &value) in block[start..].iter_mut().step_by(LANES).zip(source) {
-            *to = value;
+/// Fills the first `lanes(plane)` lanes, row by row so that the vectors of a row stay in the cache: the values are those of
+/// the image, channel and row that `source` says for a lane, plane and row.
+fn spread_rows<'a>(
+    layout: &Layout,
+    block: &mut [f32],
+    lanes: impl Fn(usize) -> usize,
+    source: impl Fn(usize, usize, usize) -> (&'a [f32], usize, usize),
+) {
+    let Shape { height, width, .. } = layout.shape;
+    for plane in 0..layout.planes() {
+        for row in 0..height {
+            let start = layout.at(plane, row, 0);
+            for lane in 0..lanes(plane) {
+                let (image, channel, row) = source(lane, plane, row);
+                let values = &image[(channel * height + row) * width..][..width];
+                for (to, &value) in block[start + lane..].iter_mut().step_by(LANES).zip(values) {
+                    *to = value;
+                }
+            }
         }
     }
 }
@@ -70,11 +83,14 @@ pub(super) fn emit(block: &[f32], layout: &Layout, arrangement: Arrangement, res
             }
         }
         Arrangement::Channels => {
-            let width = layout.shape.width;
-            for (index, row) in result.chunks_exact_mut(width).enumerate() {
-                let start = layout.element(index / layout.shape.height, index % layout.shape.height, 0);
-                for (to, &from) in row.iter_mut().zip(block[start..].iter().step_by(layout.step())) {
-                    *to = canonical(from);
+            let Shape { channels, height, width } = layout.shape;
+            for row in 0..height {
+                for channel in 0..channels {
+                    let to = &mut result[(channel * height + row) * width..][..width];
+                    let start = layout.element(channel, row, 0);
+                    for (to, &from) in to.iter_mut().zip(block[start..].iter().step_by(layout.step())) {
+                        *to = canonical(from);
+                    }
                 }
             }
         }
