@@ -179,17 +179,16 @@ fn lenet_untrained() {
     assert_eq!(model.check_mnist(&["conv1", "pool2", "ip2"], to_unit), [5_837, 9_360]);
 }
 
-/// The CIFAR-10 test images less the mean image of the training set, and their labels.
-fn cifar10() -> (Vec<f32>, Vec<u16>) {
+/// The CIFAR-10 test images less the mean image in the file `mean`, and their labels.
+fn cifar10(mean: &Path) -> (Vec<f32>, Vec<u16>) {
     /// What Caffe's `BlobProto` holds of a mean image.
     #[derive(prost::Message)]
     struct Mean {
         #[prost(float, repeated, tag = "5")]
         data: Vec<f32>,
     }
-    let folder = data().join("cifar10");
-    let mean = Mean::decode(std::fs::read(folder.join("mean.binaryproto")).unwrap().as_slice()).unwrap().data;
-    let records = unzipped(&folder.join("test_batch.bin.gz"));
+    let mean = Mean::decode(std::fs::read(mean).unwrap().as_slice()).unwrap().data;
+    let records = unzipped(&data().join("cifar10/test_batch.bin.gz"));
     assert_eq!((mean.len(), records.len()), (3_072, 10_000 * 3_073));
     let labels = records.iter().step_by(3_073).map(|&label| u16::from(label)).collect();
     let pixels = records.chunks_exact(3_073).flat_map(|record| record[1..].iter().zip(&mean));
@@ -201,7 +200,7 @@ fn cifar10() -> (Vec<f32>, Vec<u16>) {
 fn cifar10_full() {
     let model = Model::read("cifar10_full", "cifar10_full.prototxt", "cifar10_full_iter_70000.caffemodel");
     model.check_input(&["conv1", "norm1", "pool2", "ip1"]);
-    let (images, labels) = cifar10();
+    let (images, labels) = cifar10(&data().join("cifar10/mean.binaryproto"));
     let (classes, ranking) = model.check_predictions(&images, &labels);
     assert_eq!((classes.correct(&labels), ranking.top5_correct(&labels)), (8_211, 9_922));
     let per_class = classes.per_class(&labels);
@@ -219,6 +218,27 @@ fn our_definition_of_cifar10_full() {
     let weights = data().join("models/cifar10_full/cifar10_full_iter_70000.caffemodel");
     caffe::load_weights(&mut network, &weights).unwrap();
     assert_eq!(network.layers, caffe.network.layers);
+}
+
+/// Weights that this project trained give the stated accuracy, and its mean image is Caffe's, byte for byte.
+#[test]
+#[ignore = "needs APPROXMEM_TEST_DATA"]
+fn our_weights_of_cifar10_full() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/cifar10_full");
+    let mean = folder.join("mean.binaryproto");
+    let published = data().join("cifar10/mean.binaryproto");
+    assert_eq!(std::fs::read(&mean).unwrap(), std::fs::read(published).unwrap());
+
+    let mut network = caffe::read_definition(&folder.join("cifar10_full.prototxt")).unwrap();
+    caffe::load_weights(&mut network, &folder.join("cifar10_full.caffemodel")).unwrap();
+    let engine = Engine::new(&network).unwrap();
+    let weights = engine.pack(&network).unwrap();
+    let (images, labels) = cifar10(&mean);
+    let shape = network.blob(network.input()).shape;
+    let images = Activations::from_images(shape, labels.len(), &images).unwrap();
+    let start = Start::new(network.input(), &images);
+    let logits = engine.forward(&weights, &start, &[engine.logits()], &NoHook).unwrap().remove(0);
+    assert_eq!((classify(&logits).correct(&labels), rank(&logits).top5_correct(&labels)), (8_343, 9_931));
 }
 
 #[test]
