@@ -295,6 +295,26 @@ fn inspect_reproduces_table_2_for_lenet5() {
 }
 
 #[test]
+fn networks_of_any_size_are_inspected() {
+    let folder = TempDir::new().unwrap();
+    let layer = |index: usize| {
+        let input = if index == 0 { "x".to_owned() } else { format!("c{}", index - 1) };
+        format!(
+            "layer {{ name: 'c{index}' type: 'Convolution' bottom: '{input}' top: 'c{index}' \
+             convolution_param {{ num_output: 1 kernel_size: 46001 pad: 23000 }} }}\n"
+        )
+    };
+    let layers: String = (0..40).map(layer).collect();
+    let text = format!("input: 'x' input_dim: 1 input_dim: 1 input_dim: 23000 input_dim: 23000\n{layers}");
+    let path = folder.path().join("net.prototxt");
+    fs::write(&path, text).unwrap();
+    let inspection = json(folder.path(), &["inspect", path.to_str().unwrap(), "--json"]);
+    let macs = 40.0 * (46_001f64 * 23_000.0).powi(2);
+    assert!(macs > u64::MAX as f64);
+    assert!((inspection["macs"].as_f64().unwrap() / macs - 1.0).abs() < 1e-12);
+}
+
+#[test]
 fn check_forecasts_without_running() {
     let folder = TempDir::new().unwrap();
     let forecast = json(folder.path(), &["check", &lenet5(), "--json"]);
@@ -319,6 +339,34 @@ fn every_mistake_is_told_at_once() {
     let path = config(&folder, &edits);
     let said = refused(&folder, &["check", path.to_str().unwrap()], 2);
     assert_says(&said, &["trails", "trials", "sixteen", "2.0", "3 mistakes"]);
+}
+
+#[test]
+fn mistakes_beyond_number_and_measure_are_told_in_brief() {
+    let folder = TempDir::new().unwrap();
+    let shipped = config(&folder, &[]);
+    let shipped = fs::read_to_string(shipped).unwrap();
+    let (start, _) = shipped.split_once("[placement]").unwrap();
+    let check = |text: &str| {
+        let path = folder.path().join("experiment.toml");
+        fs::write(&path, text).unwrap();
+        let said = refused(&folder, &["check", path.to_str().unwrap()], 2);
+        assert!(said.len() < 100_000, "{} bytes", said.len());
+        said
+    };
+    let lines = |count: usize, line: fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>().concat();
+    let memories = lines(30_000, |index| format!("[memories.m{index}]\nbir = 1\n"));
+    assert_says(
+        &check(&(shipped.clone() + &memories)),
+        &["missing key `memories.m0.technology`", "1000 mistakes found, 100 shown"],
+    );
+    let keys = lines(200_000, |index| format!("k{index} = 1\n"));
+    assert_says(&check(&(keys + &shipped)), &["more than 100000 keys"]);
+    // A line of 640 kB: a picture of it helps nobody.
+    let stops = "\"dram\", ".repeat(80_000);
+    let said = check(&format!("{start}[placement]\n\"*\" = [{stops}]\n"));
+    assert_says(&said, &["experiment.toml:29:16: `placement.\"*\"` names the stop \"dram\" twice"]);
+    assert_says(&check(&format!("x = {}", "{a=".repeat(500_000))), &["experiment.toml:1:", "recursion"]);
 }
 
 #[test]

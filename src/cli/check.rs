@@ -65,7 +65,7 @@ impl Forecast {
     fn of(experiment: &Experiment, network: &Network, images: u64) -> Self {
         let sites = experiment.sites(images);
         let passes = images * experiment.trials;
-        let macs_per_image: u64 = network.layers_with_ids().map(|(id, _)| network.macs(id)).sum();
+        let macs = network.layers_with_ids().map(|(id, _)| u128::from(network.macs(id)));
         let parameters = network.layers.iter().flat_map(|layer| [&layer.weight, &layer.bias]).flatten();
         let weight_words: usize = parameters.map(crate::network::Parameter::words).sum();
         let activation_words: usize = network.blobs.iter().map(|blob| blob.shape.elements()).sum();
@@ -80,7 +80,7 @@ impl Forecast {
             trials: experiment.trials,
             images,
             forward_passes_images: passes,
-            macs: u128::from(macs_per_image) * u128::from(passes),
+            macs: macs.sum::<u128>() * u128::from(passes),
             memory_bytes: 8 * weight_words as u64
                 + input_bytes
                 + activation_bytes.min(campaign::GOLDEN_BUDGET_BYTES as u64),

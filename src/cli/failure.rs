@@ -8,6 +8,23 @@ use miette::{
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::io::{IsTerminal as _, Write as _};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Most mistakes, and most warnings, that are shown.
+pub const MISTAKES_SHOWN: usize = 100;
+
+/// Most bytes of a text that are shown around a place.
+const PICTURE_BYTES: usize = 4_000;
+
+/// Whether the lines of `span`, with the ones before and behind them, can be shown.
+fn is_showable(text: &str, span: Range<usize>) -> bool {
+    let (before, behind) = (text.get(..span.start), text.get(span.end..));
+    let (Some(before), Some(behind)) = (before, behind) else { return false };
+    let start = before.rmatch_indices('\n').nth(1).map_or(0, |(at, _)| at);
+    let end = behind.match_indices('\n').nth(1).map_or(behind.len(), |(at, _)| at);
+    span.end - start + end <= PICTURE_BYTES
+}
 
 /// Why a command ended without its result.
 #[derive(Debug)]
@@ -44,10 +61,12 @@ impl Failure {
 
     /// Prints every mistake on standard error.
     pub fn print(&self) {
-        let mut text: String = self.mistakes.iter().map(Mistake::rendered).collect();
-        if self.mistakes.len() > 1 {
-            let count = self.mistakes.len();
-            writeln!(text, "{count} mistakes found; nothing was run or written")
+        let mut text: String = self.mistakes.iter().take(MISTAKES_SHOWN).map(Mistake::rendered).collect();
+        let count = self.mistakes.len();
+        if count > 1 {
+            let shown =
+                if count > MISTAKES_SHOWN { format!(", {MISTAKES_SHOWN} shown") } else { String::new() };
+            writeln!(text, "{count} mistakes found{shown}; nothing was run or written")
                 .expect("writing to a string does not fail");
         }
         // Nobody to hear it changes nothing: the exit code tells.
@@ -67,7 +86,7 @@ pub struct Mistake {
     message: String,
     severity: Severity,
     help: Option<String>,
-    source: Option<NamedSource<String>>,
+    source: Option<NamedSource<Arc<str>>>,
     labels: Vec<LabeledSpan>,
 }
 
@@ -92,10 +111,35 @@ impl Mistake {
 
     /// The mistake at a place of a text.
     #[must_use]
-    pub fn at(mut self, name: &str, text: &str, span: std::ops::Range<usize>, label: &str) -> Self {
-        self.source = Some(NamedSource::new(name, text.to_owned()));
+    pub fn at(mut self, name: &str, text: &Arc<str>, span: Range<usize>, label: &str) -> Self {
+        self.source = Some(NamedSource::new(name, Arc::clone(text)));
         self.labels = vec![LabeledSpan::new_with_span(Some(label.to_owned()), span)];
         self
+    }
+
+    /// The mistake without a picture of its places where that would fill the screen, as of a line of a megabyte: their
+    /// lines and columns go before the message.
+    fn without_large_pictures(&self) -> Option<Self> {
+        let source = self.source.as_ref()?;
+        let text = source.inner();
+        let spans = || self.labels.iter().map(|label| label.offset()..label.offset() + label.len());
+        if spans().all(|span| is_showable(text, span)) {
+            return None;
+        }
+        let place = |offset: usize| {
+            let before = &text[..text.floor_char_boundary(offset)];
+            let line = before.rfind('\n').map_or(before, |newline| &before[newline + 1..]);
+            format!("{}:{}:{}", source.name(), before.matches('\n').count() + 1, line.chars().count() + 1)
+        };
+        let places: Vec<_> = spans().map(|span| place(span.start)).collect();
+        let message = format!("{}: {}", places.join(", "), self.message);
+        Some(Self {
+            message,
+            severity: self.severity,
+            help: self.help.clone(),
+            source: None,
+            labels: Vec::new(),
+        })
     }
 
     fn of(error: &(dyn Error + 'static)) -> Self {
@@ -117,6 +161,9 @@ impl Mistake {
 
     /// The mistake as standard error shows it: in colour and with line drawing only if that is a terminal.
     pub fn rendered(&self) -> String {
+        if let Some(plain) = self.without_large_pictures() {
+            return plain.rendered();
+        }
         let mut theme = GraphicalTheme { characters: ThemeCharacters::ascii(), styles: ThemeStyles::none() };
         if std::io::stderr().is_terminal() {
             theme = GraphicalTheme::unicode();

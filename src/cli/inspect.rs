@@ -35,7 +35,7 @@ struct Inspection {
     network: String,
     input_shape: String,
     layers: Vec<LayerFigures>,
-    macs: u64,
+    macs: u128,
     volume_words: u64,
     /// Largest first.
     subsets: Vec<SubsetShare>,
@@ -71,7 +71,7 @@ impl Inspection {
             schema_version: crate::report::SCHEMA_VERSION,
             network: network.name.clone(),
             input_shape: network.blob(network.input()).shape.to_string(),
-            macs: layers.iter().map(|layer| layer.macs).sum(),
+            macs: layers.iter().map(|layer| u128::from(layer.macs)).sum(),
             layers,
             volume_words,
             subsets: network.dominant_subsets().iter().map(share).collect(),

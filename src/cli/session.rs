@@ -1,7 +1,7 @@
 //! From the command line to a resolved experiment with its network.
 
 use super::arguments::Overrides;
-use super::failure::{Failure, Mistake};
+use super::failure::{Failure, MISTAKES_SHOWN, Mistake};
 use super::progress::Voice;
 use crate::config::{Document, Resolved};
 use crate::network::{self, Network};
@@ -48,8 +48,12 @@ pub fn resolve(document: &Document, voice: Voice) -> Result<(Network, Resolved),
     let source = document.network_source()?;
     let mut network = read_definition(&source.definition.path, voice)?;
     let resolved = document.resolve(&network)?;
-    for warning in &resolved.warnings.0 {
+    let warnings = &resolved.warnings.0;
+    for warning in warnings.iter().take(MISTAKES_SHOWN) {
         voice.say(Mistake::from(warning).into_warning().rendered().trim_end());
+    }
+    if warnings.len() > MISTAKES_SHOWN {
+        voice.say(&format!("{} warnings, {MISTAKES_SHOWN} shown", warnings.len()));
     }
     if let Some(weights) = &source.weights {
         load_weights(&mut network, &weights.path, voice)?;

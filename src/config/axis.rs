@@ -47,7 +47,7 @@ impl Axis {
 /// # Errors
 /// If the text has none of these forms, or has more than 10,000 points.
 pub fn parse(text: &str) -> Result<Axis, Problems> {
-    let source = Arc::new(Source { name: "--over".into(), text: text.to_owned(), directory: PathBuf::new() });
+    let source = Arc::new(Source { name: "--over".into(), text: text.into(), directory: PathBuf::new() });
     let at = |span| Location { source: Arc::clone(&source), span };
     let assignment = Assignment::parse(text).map_err(|error| {
         Problem::new(&at(error.span), error.message, "here")

@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 
 /// Largest configuration file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 4 << 20;
+/// Most keys and list items in it. The most detailed configurations have three or so per data subset and setting.
+const MAX_ENTRIES: usize = 100_000;
 /// Most errors of the TOML parser that are looked at: a file of another kind has one on each line.
 const MAX_SYNTAX_ERRORS: usize = 1000;
 /// Most of them that are reported.
@@ -32,7 +34,7 @@ impl Document {
     pub fn read(path: &Path) -> Result<Self, Problems> {
         let refused = |message: String| {
             let source =
-                Source { name: path.display().to_string(), text: String::new(), directory: PathBuf::new() };
+                Source { name: path.display().to_string(), text: "".into(), directory: PathBuf::new() };
             let at = Location { source: Arc::new(source), span: 0..0 };
             Problems::from(Problem::new(&at, message, "cannot be read"))
         };
@@ -57,18 +59,25 @@ impl Document {
     /// folder.
     ///
     /// # Errors
-    /// The first 20 places that break the syntax of TOML.
+    /// The first 20 places that break the syntax of TOML; more than 100,000 keys and list items.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Problems> {
         let source = Arc::new(Source {
             name: path.display().to_string(),
-            text: text.to_owned(),
+            text: text.into(),
             directory: path.parent().map(Path::to_path_buf).unwrap_or_default(),
         });
         let (table, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             return Err(syntax_problems(&source, &errors, 0));
         }
-        Ok(Self { root: Table::from_toml(table.get_ref(), &source, 0), sources: vec![source] })
+        let root = Table::from_toml(table.get_ref(), &source, 0);
+        if root.entries_within() > MAX_ENTRIES {
+            let at = Location { source, span: 0..0 };
+            let message =
+                format!("the file has more than {MAX_ENTRIES} keys and list items: it is no configuration");
+            return Err(Problem::new(&at, message, "here").into());
+        }
+        Ok(Self { root, sources: vec![source] })
     }
 
     /// Applies an override as typed after `--set`: `dotted.key=value`. Names that contain a dot are quoted
@@ -86,11 +95,8 @@ impl Document {
     /// # Errors
     /// As [`Document::set`].
     pub fn assign(&mut self, option: &str, assignment: &str) -> Result<(), Problems> {
-        let source = Arc::new(Source {
-            name: option.to_owned(),
-            text: assignment.to_owned(),
-            directory: PathBuf::new(),
-        });
+        let source =
+            Arc::new(Source { name: option.to_owned(), text: assignment.into(), directory: PathBuf::new() });
         let parsed = Assignment::parse(assignment).map_err(|error| {
             let at = Location { source: Arc::clone(&source), span: error.span };
             Problem::new(&at, error.message, "here")

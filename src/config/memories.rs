@@ -33,6 +33,9 @@ pub(super) fn memories<'d>(root: &Section<'d>, problems: &mut Problems) -> Vec<D
         .entries()
         .iter()
         .map(|entry| {
+            if problems.is_full() {
+                return Declared { entry, memory: None, protected_at: &entry.key_location };
+            }
             if entry.key == LINK {
                 let message = "a memory cannot be called `link`: in a path that is the off-chip link";
                 problems.push(

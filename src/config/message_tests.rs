@@ -61,7 +61,7 @@ fn the_second_place_is_marked_too() {
         assert_eq!(&related.source.text[related.span.clone()], second);
     }
     let refusal = folder.parse(TEXT).unwrap().set("memories.dram.ber.x=1").unwrap_err();
-    assert_eq!(refusal.0[0].related[0].source.text, TEXT, "the place in the file");
+    assert_eq!(&*refusal.0[0].related[0].source.text, TEXT, "the place in the file");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::key::quoted;
 use super::memories::{Declared, LINK};
 use super::problem::{Problem, Problems};
 use super::reader::{Section, integer, listed, suggestion, text, unexpected};
-use super::tree::{Entry, Value};
+use super::tree::{Entry, Value, shortened};
 use crate::experiment::{Link, Stop};
 use crate::number::Format;
 
@@ -77,6 +77,9 @@ pub(super) fn stops(entry: &Entry, memories: &[Declared<'_>], problems: &mut Pro
     let mut path: Vec<Stop> = Vec::new();
     let mut is_valid = true;
     for item in items {
+        if problems.is_full() {
+            return None;
+        }
         let stop = text(&key, item, "a list of names of memories", problems)
             .and_then(|name| stop(&key, name, &item.location, memories, problems));
         let fault = match stop {
@@ -86,7 +89,7 @@ pub(super) fn stops(entry: &Entry, memories: &[Declared<'_>], problems: &mut Pro
             }
             Some(stop) if path.contains(&stop) => Some(format!(
                 "`{key}` names the stop {} twice: a word passes each stop once",
-                item.location.text()
+                shortened(item.location.text())
             )),
             Some(Stop::Link) if path.is_empty() && is_valid => {
                 Some(format!("`{key}` starts with `link`: the home memory comes first"))
@@ -119,7 +122,7 @@ fn stop(
     }
     let declared = memories.iter().map(|declared| declared.entry.key.as_str());
     let names: Vec<_> = declared.filter(|&name| name != LINK).chain([LINK]).collect();
-    let message = format!("`{key}` names the unknown stop {:?}", super::tree::shortened(name));
+    let message = format!("`{key}` names the unknown stop {:?}", shortened(name));
     let help = suggestion(name, &names)
         .map_or(String::new(), |nearest| format!("did you mean `{nearest}`? "))
         + &format!("valid stops: {}", listed(&names));

@@ -75,6 +75,9 @@ pub(super) fn decide(
         .collect();
     for (index, entry) in entries.iter().enumerate() {
         if !is_matched[index] {
+            if problems.is_full() {
+                break;
+            }
             problems.push(unmatched(table, entry, subsets));
         } else if !decides[index] {
             let message = format!(

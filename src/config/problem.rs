@@ -12,7 +12,7 @@ pub struct Source {
     /// The file's path as given, or the option (`--set`, `--over`, …).
     pub name: String,
     /// The whole text; empty when a file could not be read.
-    pub text: String,
+    pub text: Arc<str>,
     /// Where relative paths in the text start; empty: the working directory.
     pub(super) directory: PathBuf,
 }
@@ -123,13 +123,24 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every mistake found, in the order of the text: the file first, then the overrides.
+/// Most mistakes that are looked for: nobody mends more before the next attempt, and a text of a few megabytes can hold
+/// hundreds of thousands.
+const MOST_PROBLEMS: usize = 1_000;
+
+/// Every mistake found, in the order of the text: the file first, then the overrides. After 1,000 no more are looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Error)]
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
     pub(super) fn push(&mut self, problem: Problem) {
-        self.0.push(problem);
+        if !self.is_full() {
+            self.0.push(problem);
+        }
+    }
+
+    /// Whether nothing more is noted.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= MOST_PROBLEMS
     }
 }
 

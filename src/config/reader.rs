@@ -2,7 +2,7 @@
 
 use super::key::quoted;
 use super::problem::{Location, Problem, Problems};
-use super::tree::{Entry, Node, Table, Value};
+use super::tree::{Entry, Node, Table, Value, shortened};
 use std::ops::RangeInclusive;
 
 /// One table of the configuration.
@@ -68,6 +68,9 @@ impl<'d> Section<'d> {
     /// Notes every key that is not in `valid`.
     pub fn check_keys(&self, valid: &[&str], problems: &mut Problems) {
         for entry in self.entries().iter().filter(|entry| !valid.contains(&entry.key.as_str())) {
+            if problems.is_full() {
+                return;
+            }
             problems.push(self.unknown(entry, valid));
         }
     }
@@ -217,9 +220,15 @@ pub(super) fn suggestion<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> 
     })
 }
 
-/// `a`, `b`, `c`
+/// Most names that a message lists.
+const NAMES_LISTED: usize = 20;
+
+/// `a`, `b`, `c`; of many names the first ones.
 pub(super) fn listed(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    let shown = names.iter().take(NAMES_LISTED).map(|name| format!("`{}`", shortened(name)));
+    let rest = names.len().saturating_sub(NAMES_LISTED);
+    let rest = (rest > 0).then(|| format!("… and {rest} more"));
+    shown.chain(rest).collect::<Vec<_>>().join(", ")
 }
 
 /// `a`, or one of `a`, `b`.

@@ -161,9 +161,11 @@ impl<'d> Tables<'d> {
             network: files::network(root, problems),
             dataset: dataset::dataset(root, network, problems),
             formats: Patterns::read(formats::TABLE, formats_section.map_or(&[], |s| s.entries()), |entry| {
-                formats::format(entry, problems)
+                if problems.is_full() { None } else { formats::format(entry, problems) }
             }),
-            link_bits: Patterns::read(LINK_BITS, link.bits, |entry| paths::link_bits(entry, problems)),
+            link_bits: Patterns::read(LINK_BITS, link.bits, |entry| {
+                if problems.is_full() { None } else { paths::link_bits(entry, problems) }
+            }),
             placement: Patterns::read(PLACEMENT, placement.map_or(&[], |s| s.entries()), |entry| {
                 paths::stops(entry, &memories, problems)
             }),

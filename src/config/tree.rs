@@ -55,6 +55,11 @@ impl Table {
         &mut self.entries[index]
     }
 
+    /// Number of keys and list items in it, at any depth.
+    pub fn entries_within(&self) -> usize {
+        self.entries.iter().map(|entry| 1 + entry.node.entries_within()).sum()
+    }
+
     /// The parsed table; places are offset by `start` bytes in `source`.
     pub fn from_toml(table: &DeTable<'_>, source: &Arc<Source>, start: usize) -> Self {
         let mut entries: Vec<_> = table
@@ -87,6 +92,14 @@ impl Node {
             DeValue::Table(table) => Value::Table(Table::from_toml(table, source, start)),
         };
         Self { value, location }
+    }
+
+    fn entries_within(&self) -> usize {
+        match &self.value {
+            Value::Table(table) => table.entries_within(),
+            Value::List(items) => items.iter().map(|item| 1 + item.entries_within()).sum(),
+            _ => 0,
+        }
     }
 
     /// What the value is, for a message.

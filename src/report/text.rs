@@ -25,8 +25,8 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
 }
 
 /// An integer with thousands separators.
-pub fn grouped(value: u64) -> String {
-    let digits = value.to_string();
+pub fn grouped(value: impl Into<u128>) -> String {
+    let digits = value.into().to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        for (value, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (61_380_259, "61,380,259")] {
+        for (value, text) in [(0_u64, "0"), (999, "999"), (1000, "1,000"), (61_380_259, "61,380,259")] {
             assert_eq!(grouped(value), text);
         }
     }

@@ -60,7 +60,7 @@ impl Source {
     /// Parses the text. Afterwards all layers are in today's format, in the field `layer`.
     pub fn parse(&mut self) -> Result<NetParameter, Error> {
         let descriptor = schema::message("caffe.NetParameter").expect("the schema holds this message");
-        let message = DynamicMessage::parse_text_format(descriptor, &self.text)
+        let message = DynamicMessage::parse_text_format(descriptor, &text::without_comments(&self.text))
             .map_err(|error| self.syntax_error(&error))?;
         let mut net: NetParameter =
             message.transcode_to().expect("descriptor and type were generated from one schema");

@@ -81,6 +81,28 @@ pub fn find(text: &str, range: Range<usize>, path: &[(&str, usize)]) -> Option<R
     find(text, field.value, rest).or(Some(field.name_span))
 }
 
+/// `text` with blanks in place of its comments, so that all places stay the same. The parser takes a stack frame for each
+/// comment in a row.
+pub fn without_comments(text: &str) -> String {
+    let mut blanked = text.as_bytes().to_vec();
+    let scanner = &mut Tokens { text: text.as_bytes(), at: 0, end: text.len() };
+    while scanner.at < scanner.end {
+        let start = scanner.at;
+        match scanner.text[start] {
+            b'#' => {
+                scanner.skip_while(|byte| byte != b'\n');
+                blanked[start..scanner.at].fill(b' ');
+            }
+            quote @ (b'"' | b'\'') => {
+                scanner.at += 1;
+                scanner.skip_quoted(quote);
+            }
+            _ => scanner.at += 1,
+        }
+    }
+    String::from_utf8(blanked).expect("comments end where lines end: no character is cut")
+}
+
 /// Line and column, counted from 1, of byte `offset`; columns count characters.
 pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let lines = text.as_bytes()[..offset.min(text.len())].split(|&byte| byte == b'\n');
@@ -192,6 +214,18 @@ mod tests {
         let span = find(TEXT, 0..TEXT.len(), &[("layer", 0), ("param", 1), ("decay_mult", 0)]);
         let second_param = TEXT.match_indices("param").nth(1).map(|(at, _)| at..at + 5);
         assert_eq!(span, second_param);
+    }
+
+    #[test]
+    fn comments_become_blanks_but_not_in_quotes() {
+        for (text, expected) in [
+            ("a: 1 # é\nb: '#' #", "a: 1     \nb: '#'  "),
+            ("a: \"\\\"#\" #x", "a: \"\\\"#\"   "),
+            ("a: '# \n#é", "a: '# \n   "),
+            ("##\n'\\é", "  \n'\\é"),
+        ] {
+            assert_eq!(without_comments(text), expected, "{text}");
+        }
     }
 
     #[test]

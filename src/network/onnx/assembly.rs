@@ -8,8 +8,9 @@ use crate::network::{Blob, BlobId, Layer, LayerId, LayerKind, Network, Parameter
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// Most elements that are computed from a few bytes of the file (`ConstantOfShape`), over the whole model.
-const MAX_FILLED: u64 = 1 << 28;
+/// Most elements over the whole model that are computed from a few bytes of the file (`ConstantOfShape`), or copied from
+/// tensors that another layer has read before.
+const MAX_REPEATED: u64 = 1 << 28;
 
 /// Most channels over which a single number is spread.
 const MAX_SPREAD: usize = 1 << 20;
@@ -55,7 +56,9 @@ pub struct Assembly {
     reshaped: HashMap<(BlobId, Shape), BlobId>,
     /// Elements of parameters that may still be read.
     elements_left: u64,
-    filled_left: u64,
+    repeated_left: u64,
+    /// The tensors that have been read, by identity, which is theirs as long as they are held.
+    read: HashMap<usize, Constant>,
 }
 
 impl Assembly {
@@ -82,7 +85,8 @@ impl Assembly {
             names: LayerNames::new(names),
             reshaped: HashMap::new(),
             elements_left: MAX_ELEMENTS,
-            filled_left: MAX_FILLED,
+            repeated_left: MAX_REPEATED,
+            read: HashMap::new(),
         }
     }
 
@@ -230,9 +234,11 @@ impl Assembly {
     /// Counts the elements of `constant` among those that may be read: one tensor of the file may be read any number of times.
     pub fn charge(&mut self, constant: &Constant) -> Result<(), Problem> {
         let elements = constant.elements() as u64;
+        let before = self.read.insert(constant.identity(), constant.clone());
+        let is_repeated = before.is_some() || constant.is_filled();
         let budgets = [
             (&mut self.elements_left, MAX_ELEMENTS, true),
-            (&mut self.filled_left, MAX_FILLED, constant.is_filled()),
+            (&mut self.repeated_left, MAX_REPEATED, is_repeated),
         ];
         for (left, limit, charged) in budgets {
             if charged {

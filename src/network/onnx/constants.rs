@@ -3,7 +3,7 @@
 use super::assembly::Assembly;
 use super::error::{Problem, extents};
 use super::node::{self, Node};
-use super::tensor::{Constant, checked_dims};
+use super::tensor::{Constant, MAX_LISTED, checked_dims};
 use super::value::Value;
 
 /// A constant tensor, in one of its attributes.
@@ -60,6 +60,9 @@ pub fn gather(node: &Node<'_>, _: &mut Assembly) -> Result<Value, Problem> {
     let (list, indices) = (node.constant(0)?, node.constant(1)?);
     if list.dims.len() != 1 || !list.is_integer() {
         return Err(Problem::extent("data", &list.dims, "a list of integers"));
+    }
+    if indices.elements() > MAX_LISTED {
+        return Err(Problem::unsupported(format!("yields a list of more than {MAX_LISTED} integers")));
     }
     node.axis(0, 1)?;
     let values = list.integers()?;

@@ -3,7 +3,7 @@
 use super::assembly::{Assembly, Emission};
 use super::error::{Problem, extents};
 use super::node::{self, Node};
-use super::tensor::{Constant, MAX_ELEMENTS};
+use super::tensor::{Constant, MAX_ELEMENTS, MAX_LISTED};
 use super::value::Value;
 use crate::network::LayerKind;
 
@@ -185,6 +185,9 @@ fn concat_lists(node: &Node<'_>, count: usize) -> Result<Value, Problem> {
             return Err(Problem::unsupported("reads only constants that are no lists of integers"));
         }
         node.axis(0, 1)?;
+        if list.len() + constant.elements() > MAX_LISTED {
+            return Err(Problem::unsupported(format!("yields a list of more than {MAX_LISTED} integers")));
+        }
         list.extend(constant.integers()?);
     }
     Ok(Value::Constant(Constant::of_integers(list)))

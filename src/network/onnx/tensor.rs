@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// multiply-accumulates of a layer fit 64 bits.
 pub const MAX_ELEMENTS: u64 = 1 << 31;
 
+/// Most integers that are computed as a list, which is a shape. Lists of lists would else double with each node.
+pub const MAX_LISTED: usize = 1 << 10;
+
 /// A constant tensor. Cheap to clone: the values are shared.
 #[derive(Clone, Debug)]
 pub struct Constant {
@@ -102,6 +105,14 @@ impl Constant {
     /// Number of elements.
     pub fn elements(&self) -> usize {
         self.dims.iter().product()
+    }
+
+    /// The same number for all constants that share these values.
+    pub fn identity(&self) -> usize {
+        match &*self.data {
+            Data::Dequantised { codes, .. } => codes.identity(),
+            _ => Arc::as_ptr(&self.data).addr(),
+        }
     }
 
     /// Whether all elements are one value that takes no room in the file.

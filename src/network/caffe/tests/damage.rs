@@ -80,6 +80,18 @@ fn damaged_definitions_do_no_harm() {
     assert!(refused > 4_500, "{refused} refused");
 }
 
+/// Megabytes of what the grammar allows any number of; the stack must not grow with them.
+#[test]
+fn long_definitions_are_read() {
+    for filling in ["#\n", " \n", "# é\r\n\t", "input: 'y' "] {
+        let text = filling.repeat((3 << 20) / filling.len()) + SMALL;
+        match read(&text) {
+            Ok(network) => assert_eq!(network.layers.len(), 3, "{filling:?}"),
+            Err(error) => assert!(filling.contains("input"), "{filling:?}: {error}"),
+        }
+    }
+}
+
 #[test]
 fn a_definition_cut_anywhere_does_no_harm() {
     for text in [LENET5, BRANCHES] {

@@ -1,5 +1,9 @@
 //! Damaged files: never a panic, never values of the wrong number.
 
+use super::super::assembly::Assembly;
+use super::super::schema::StringStringEntryProto;
+use super::super::schema::tensor_proto::DataLocation;
+use super::super::tensor::Constant;
 use super::*;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -205,4 +209,47 @@ fn tangled_nodes_do_no_harm() {
         }
     }
     assert!(accepted > 200 && refused > 200, "{accepted} accepted, {refused} refused");
+}
+
+/// Models of a kilobyte that ask for gigabytes.
+#[test]
+fn little_files_do_not_make_large_tensors() {
+    // Each list is twice as long as the one before.
+    let double = |index: usize| {
+        let reads = format!("l{index} l{index}");
+        node("Concat", "double", &reads, &format!("l{}", index + 1), &[int("axis", 0)])
+    };
+    let mut nodes: Vec<_> = (0..40).map(double).collect();
+    nodes.push(node("Reshape", "reshape", "x l40", "y", &[]));
+    let refused = read(&model(13, &[1, 1, 4, 4], nodes, vec![integers("l0", &[1])])).unwrap_err();
+    assert!(refused.to_string().contains("more than 1024 integers"), "{refused}");
+}
+
+/// A tensor of 2^27 numbers in another file, which is not read here.
+fn far_away(name: &str) -> Constant {
+    let location = StringStringEntryProto { key: Some("location".into()), value: Some(name.into()) };
+    let tensor = TensorProto {
+        dims: vec![1 << 27],
+        data_type: Some(DataType::Float as i32),
+        external_data: vec![location],
+        data_location: Some(DataLocation::External as i32),
+        ..TensorProto::default()
+    };
+    Constant::new(tensor, Path::new(".")).unwrap()
+}
+
+#[test]
+fn one_tensor_makes_few_large_parameters() {
+    let assembly =
+        || Assembly::new(String::new(), ".".into(), std::collections::HashMap::new(), std::iter::empty());
+    let mut several = assembly();
+    for index in 0..16 {
+        assert!(several.charge(&far_away(&format!("w{index}"))).is_ok(), "{index} times 512 MiB of files");
+    }
+    assert!(several.charge(&far_away("w16")).is_err(), "more than 2^31 elements");
+    let (mut again, tensor) = (assembly(), far_away("w"));
+    for _ in 0..3 {
+        assert!(again.charge(&tensor).is_ok(), "the tensor and two copies");
+    }
+    assert!(again.charge(&tensor.with_dims(vec![1 << 14, 1 << 13])).is_err());
 }
