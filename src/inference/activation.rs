@@ -26,6 +26,10 @@ pub(super) enum Activation {
     Quantise(Quantiser),
 }
 
+/// Values for which weight and bias of an affine layer are repeated: loops of sixteen would be unrolled, and vectorised across
+/// their turns by gathers and scatters.
+const REPEATED: usize = 16 * LANES;
+
 /// An element-wise layer at work on one block.
 pub(super) struct Map<'a> {
     pub activation: Activation,
@@ -117,7 +121,16 @@ impl Map<'_> {
     #[inline(always)]
     fn each(&mut self, change: impl Fn(f32) -> f32) {
         for plane in 0..self.layout.planes() {
-            self.plane(plane, |x, _| change(x));
+            let Some((input, from)) = self.input else {
+                for run in runs(&self.layout, plane, self.layout.is_plain()) {
+                    self.output[run].iter_mut().for_each(|x| *x = change(*x));
+                }
+                continue;
+            };
+            let whole = from.is_plain() && self.layout.is_plain();
+            for (to, from) in runs(&self.layout, plane, whole).zip(runs(&from, plane, whole)) {
+                self.output[to].iter_mut().zip(&input[from]).for_each(|(to, &x)| *to = change(x));
+            }
         }
     }
 
@@ -125,32 +138,40 @@ impl Map<'_> {
     fn affine(&mut self, last: impl Fn(f32) -> f32) {
         let weights = self.weights.expect("the engine packs the weights of affine layers");
         for plane in 0..self.layout.planes() {
-            let of_lanes = |words: &[f32]| match self.layout.order {
-                Order::Channels => std::array::from_fn::<_, LANES, _>(|lane| words[plane * LANES + lane]),
-                Order::Images | Order::Planar => [words[plane]; LANES],
+            let repeated = |words: &[f32]| match self.layout.order {
+                Order::Channels => {
+                    let words = &words[plane * LANES..][..LANES];
+                    std::array::from_fn::<_, REPEATED, _>(|value| words[value % LANES])
+                }
+                Order::Images | Order::Planar => [words[plane]; REPEATED],
             };
-            let (weight, bias) = (of_lanes(weights.weight()), of_lanes(weights.bias()));
-            self.plane(plane, |x, lane| last(weight[lane].mul_add(x, bias[lane])));
+            let (weight, bias) = (repeated(weights.weight()), repeated(weights.bias()));
+            self.affine_plane(plane, (&weight, &bias), &last);
         }
     }
 
     #[inline(always)]
-    fn plane(&mut self, plane: usize, change: impl Fn(f32, usize) -> f32) {
-        match self.input {
-            None => {
-                for run in runs(&self.layout, plane, self.layout.is_plain()) {
-                    for vector in vectors_mut(&mut self.output[run]) {
-                        let x = *vector;
-                        *vector = std::array::from_fn(|lane| change(x[lane], lane));
+    fn affine_plane(
+        &mut self,
+        plane: usize,
+        (weight, bias): (&[f32; REPEATED], &[f32; REPEATED]),
+        last: impl Fn(f32) -> f32,
+    ) {
+        let Some((input, from)) = self.input else {
+            for run in runs(&self.layout, plane, self.layout.is_plain()) {
+                for part in self.output[run].chunks_mut(REPEATED) {
+                    for ((x, weight), bias) in part.iter_mut().zip(weight).zip(bias) {
+                        *x = last(weight.mul_add(*x, *bias));
                     }
                 }
             }
-            Some((input, from)) => {
-                let whole = from.is_plain() && self.layout.is_plain();
-                for (to, from) in runs(&self.layout, plane, whole).zip(runs(&from, plane, whole)) {
-                    for (to, x) in vectors_mut(&mut self.output[to]).iter_mut().zip(vectors(&input[from])) {
-                        *to = std::array::from_fn(|lane| change(x[lane], lane));
-                    }
+            return;
+        };
+        let whole = from.is_plain() && self.layout.is_plain();
+        for (to, from) in runs(&self.layout, plane, whole).zip(runs(&from, plane, whole)) {
+            for (to, x) in self.output[to].chunks_mut(REPEATED).zip(input[from].chunks(REPEATED)) {
+                for (((to, x), weight), bias) in to.iter_mut().zip(x).zip(weight).zip(bias) {
+                    *to = last(weight.mul_add(*x, *bias));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Element-wise layers of several inputs, one input after the other in their order.
 
-use super::activation::{rectified, runs, vectors, vectors_mut};
+use super::activation::{rectified, runs};
 use super::dispatch::{Job, dispatch};
 use super::kernel::InstructionSet;
 use super::layout::Layout;
@@ -82,19 +82,13 @@ impl Combine<'_> {
         for plane in 0..self.layout.planes() {
             let Some((input, from)) = self.input else {
                 for run in runs(&self.layout, plane, self.layout.is_plain()) {
-                    for vector in vectors_mut(&mut self.output[run]) {
-                        let x = *vector;
-                        *vector = std::array::from_fn(|lane| combine(x[lane], x[lane]));
-                    }
+                    self.output[run].iter_mut().for_each(|x| *x = combine(*x, *x));
                 }
                 continue;
             };
             let whole = from.is_plain() && self.layout.is_plain();
             for (to, from) in runs(&self.layout, plane, whole).zip(runs(&from, plane, whole)) {
-                for (to, x) in vectors_mut(&mut self.output[to]).iter_mut().zip(vectors(&input[from])) {
-                    let before = *to;
-                    *to = std::array::from_fn(|lane| combine(before[lane], x[lane]));
-                }
+                self.output[to].iter_mut().zip(&input[from]).for_each(|(to, &x)| *to = combine(*to, x));
             }
         }
     }
