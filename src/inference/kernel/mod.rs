@@ -2,6 +2,7 @@
 
 pub(super) mod channels;
 pub(super) mod images;
+pub(super) mod separate;
 
 use std::fmt;
 

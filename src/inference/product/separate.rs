@@ -1,10 +1,11 @@
 //! Convolutions of groups that do not fill a vector, depthwise ones above all: each lane reads the inputs of its own group.
 
-use super::{Weighted, first_input, window_offsets};
+use super::{Weighted, first_input, largest, window_offsets};
 use crate::inference::LANES;
-use crate::inference::dispatch::{Job, dispatch};
 use crate::inference::kernel::CHAIN;
+use crate::inference::kernel::separate::{Kernel, MOST_COLUMNS, Tile, kernel};
 use crate::inference::layout::{Layout, Order};
+use crate::inference::weights::Packing;
 use crate::network::{Convolution, Shape};
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ pub struct Addresses {
     /// Per vector of output channels and term the offsets of its sixteen inputs, from the first input of the pixel; those
     /// behind the last channel are the last channel's. Where `adjoin`, only the first of sixteen.
     offsets: Vec<u32>,
+    largest_offset: usize,
     /// Whether the sixteen inputs of a term are those of one vector.
     adjoin: bool,
     /// Per output row the place of its first input.
@@ -39,6 +41,7 @@ impl Addresses {
             }
         }
         Self {
+            largest_offset: largest(&offsets),
             offsets,
             adjoin,
             rows: (0..output.height).map(|row| first_input(convolution, input, row, 0)).collect(),
@@ -51,6 +54,14 @@ impl Addresses {
     fn per_term(&self) -> usize {
         if self.adjoin { 1 } else { LANES }
     }
+
+    /// Panics unless every input that an output row can touch lies inside the slice.
+    fn check(&self, packing: &Packing, row: usize, input: &[f32]) {
+        let read = if self.adjoin { LANES } else { 1 };
+        let last = self.rows[row] as usize + (self.width - 1) * self.step + self.largest_offset + read;
+        assert!(last <= input.len() && i32::try_from(last).is_ok(), "a product outside its buffers");
+        assert_eq!(self.offsets.len(), packing.padded_outputs() / LANES * packing.depth * self.per_term());
+    }
 }
 
 impl Weighted<'_> {
@@ -61,80 +72,55 @@ impl Weighted<'_> {
         input: &[f32],
         (output, layout): (&mut [f32], &Layout),
     ) {
+        let kernels = std::array::from_fn(|column| kernel(self.set, column + 1, !addresses.adjoin));
         for row in rows {
-            let job =
-                OutputRow { weighted: self, addresses, index: row, input, output: &mut *output, layout };
-            dispatch(self.set, job);
+            addresses.check(&self.product.packing, row, input);
+            for plane in 0..layout.planes() {
+                self.separate_row(addresses, &kernels, (plane, row), input, (output, layout));
+            }
         }
     }
-}
 
-/// One output row.
-struct OutputRow<'a> {
-    weighted: &'a Weighted<'a>,
-    addresses: &'a Addresses,
-    index: usize,
-    input: &'a [f32],
-    output: &'a mut [f32],
-    layout: &'a Layout,
-}
-
-#[allow(
-    clippy::inline_always,
-    reason = "the loops take the instruction set of the function that they are inlined into"
-)]
-impl Job for OutputRow<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let input = self.input;
-        if self.addresses.adjoin {
-            self.each(|start, k, offsets| {
-                let vector = &input[start + offsets[k] as usize..][..LANES];
-                std::array::from_fn(|lane| vector[lane])
-            });
-        } else {
-            self.each(|start, k, offsets| {
-                let lanes = &offsets[k * LANES..][..LANES];
-                std::array::from_fn(|lane| input[start + lanes[lane] as usize])
-            });
-        }
-    }
-}
-
-#[allow(
-    clippy::inline_always,
-    reason = "the loops take the instruction set of the function that they are inlined into"
-)]
-impl OutputRow<'_> {
-    /// Computes all outputs; `x` yields the inputs of a term from the place of the pixel and a vector's offsets.
-    #[inline(always)]
-    fn each(self, x: impl Fn(usize, usize, &[u32]) -> [f32; LANES]) {
-        let Self { weighted, addresses, index: row, output, layout, .. } = self;
-        let packing = &weighted.product.packing;
-        let depth = packing.depth;
-        let biases: &[[f32; LANES]] = bytemuck::cast_slice(weighted.weights.bias());
-        let offsets = addresses.offsets.chunks_exact(depth * addresses.per_term());
-        for (plane, (offsets, bias)) in offsets.zip(biases).enumerate() {
-            let to = layout.at(plane, row, 0);
-            for column in 0..addresses.width {
-                let start = addresses.rows[row] as usize + column * addresses.step;
-                let mut total = [0.0_f32; LANES];
-                for chain in (0..depth).step_by(CHAIN) {
-                    let weights = packing.chain(chain, 0, (plane * LANES, LANES));
-                    let weights: &[[f32; LANES]] = bytemuck::cast_slice(&weighted.weights.weight()[weights]);
-                    let mut sum = [0.0_f32; LANES];
-                    for (k, weight) in (chain..).zip(weights) {
-                        let x = x(start, k, offsets);
-                        sum = std::array::from_fn(|lane| weight[lane].mul_add(x[lane], sum[lane]));
-                    }
-                    total =
-                        if chain == 0 { sum } else { std::array::from_fn(|lane| total[lane] + sum[lane]) };
-                }
-                let output = &mut output[to + column * LANES..][..LANES];
-                for ((output, total), bias) in output.iter_mut().zip(total).zip(bias) {
-                    let total = total + bias;
-                    *output = if weighted.relu && total < 0.0 { 0.0 } else { total };
-                }
+    /// Computes a checked row of one vector of output channels.
+    fn separate_row(
+        &self,
+        addresses: &Addresses,
+        kernels: &[Kernel; MOST_COLUMNS],
+        (plane, row): (usize, usize),
+        input: &[f32],
+        (output, layout): (&mut [f32], &Layout),
+    ) {
+        let packing = &self.product.packing;
+        let per_term = addresses.per_term();
+        let offsets = &addresses.offsets[plane * packing.depth * per_term..][..packing.depth * per_term];
+        let bias = &self.weights.bias()[plane * LANES..][..LANES];
+        for start in (0..packing.depth).step_by(CHAIN) {
+            let depth = CHAIN.min(packing.depth - start);
+            let weights = &self.weights.weight()[packing.chain(start, 0, (plane * LANES, LANES))];
+            let mut column = 0;
+            // Tiles of nearly equal width.
+            let tiles = addresses.width.div_ceil(MOST_COLUMNS);
+            for tile in 0..tiles {
+                let columns = (addresses.width - column).div_ceil(tiles - tile);
+                let tile = Tile {
+                    columns,
+                    weights: weights.as_ptr(),
+                    depth,
+                    offsets: offsets[start * per_term..][..depth * per_term].as_ptr(),
+                    input: input[addresses.rows[row] as usize + column * addresses.step..].as_ptr(),
+                    input_step: addresses.step,
+                    output: output[layout.at(plane, row, column)..][..columns * LANES].as_mut_ptr(),
+                    bias: bias.as_ptr(),
+                    first: start == 0,
+                    last: start + depth == packing.depth,
+                    relu: self.relu,
+                };
+                // SAFETY: the kernel was chosen for these columns, and its set is available on this processor (the engine
+                // refuses others). `Addresses::check` has found the largest input address of the row inside the slice,
+                // whose places are below 2^31; weights, offsets, biases and outputs are slices of the tile's extents. Input
+                // and output are distinct slices.
+                unsafe { kernels[columns - 1](&tile) }
+                column += columns;
             }
         }
     }
