@@ -1,5 +1,23 @@
 //! Micro-kernels of convolution and fully connected layers: the same bits from AVX-512, AVX2 and portable code.
 
+/// Repeats a statement for each of up to 14 columns that a tile has: loops of this length are not unrolled, and sums would be in
+/// memory.
+#[cfg(target_arch = "x86_64")]
+macro_rules! for_each_column {
+    ($count:expr, $column:ident => $statement:block) => {
+        for_each_column!(@ $count, $column, $statement, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
+    };
+    (@ $count:expr, $column:ident, $statement:block, $($index:literal)*) => {
+        $(
+            if $index < $count {
+                const { assert!($index < MOST_COLUMNS) }
+                let $column: usize = $index;
+                $statement
+            }
+        )*
+    };
+}
+
 pub(super) mod channels;
 pub(super) mod images;
 pub(super) mod separate;

@@ -30,22 +30,6 @@ pub fn kernel(vectors: usize, columns: usize, input_step: usize) -> Kernel {
     choose! { 1 2 3 4 5 6 7 8 9 10 11 12 13 14 }
 }
 
-/// Repeats a statement for each column that a tile has: loops of this length are not unrolled, and sums would be in memory.
-macro_rules! for_each_column {
-    ($count:expr, $column:ident => $statement:block) => {
-        for_each_column!(@ $count, $column, $statement, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    (@ $count:expr, $column:ident, $statement:block, $($index:literal)*) => {
-        $(
-            if $index < $count {
-                const { assert!($index < MOST_COLUMNS) }
-                let $column: usize = $index;
-                $statement
-            }
-        )*
-    };
-}
-
 /// See [`Kernel`] for what the caller must guarantee. A `STEP` of 0 stands for any distance of adjacent inputs.
 #[target_feature(enable = "avx512f")]
 unsafe fn tile<const VECTORS: usize, const COLUMNS: usize, const STEP: usize>(tile: &Tile) {

@@ -23,22 +23,6 @@ pub fn kernel(columns: usize, gathered: bool) -> Kernel {
     choose! { 1 2 3 4 5 6 7 8 9 10 11 12 13 14 }
 }
 
-/// Repeats a statement for each column that a tile has: loops of this length are not unrolled, and sums would be in memory.
-macro_rules! for_each_column {
-    ($count:expr, $column:ident => $statement:block) => {
-        for_each_column!(@ $count, $column, $statement, 0 1 2 3 4 5 6 7 8 9 10 11 12 13)
-    };
-    (@ $count:expr, $column:ident, $statement:block, $($index:literal)*) => {
-        $(
-            if $index < $count {
-                const { assert!($index < MOST_COLUMNS) }
-                let $column: usize = $index;
-                $statement
-            }
-        )*
-    };
-}
-
 /// See [`Kernel`] for what the caller must guarantee.
 #[target_feature(enable = "avx512f")]
 unsafe fn tile<const COLUMNS: usize, const GATHERED: bool>(tile: &Tile) {
