@@ -6,12 +6,13 @@
 //!   masks ([`Masks`]) and the value of a single cell.
 //!
 //! Floating point is used with `+ - * /` only, never contracted into a fused multiply-add, so that every IEEE 754 host
-//! and every vector width yields the same bits.
+//! and every vector width yields the same bits; [`normal`] takes its functions from `libm`, which is built of these.
 
 mod geometric;
 mod key;
 mod logarithm;
 mod masks;
+pub mod normal;
 mod probability;
 
 pub use geometric::Geometric;
