@@ -1,4 +1,24 @@
-//! Where a data subset rests: plain data between the placement of tensors and the faults that strike them.
+//! Where a data subset rests, and for how long: plain data between the placement of tensors and the faults that strike them.
+
+/// What the words of one tensor go through while they stay in one memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exposure {
+    /// Seconds between two accesses of the same row, each of which refreshes it: the period of one inference.
+    pub reuse_interval_s: f64,
+    /// Seconds that a word stays.
+    pub seconds: f64,
+    /// Times that a word is read while it stays.
+    pub reads: f64,
+    /// Times that a word is written.
+    pub writes: f64,
+}
+
+impl Exposure {
+    /// Written once and read once, `seconds` later: what each residency is until a layer trace says more.
+    pub fn once(seconds: f64) -> Self {
+        Self { reuse_interval_s: seconds, seconds, reads: 1.0, writes: 1.0 }
+    }
+}
 
 /// Words of one tensor in consecutive cells of one memory, in storage order, without padding between words.
 ///
