@@ -1,7 +1,7 @@
 //! The storage image of one data subset: weak cells as flips of stored words.
 
 use super::map::{MapBuffers, chunks, within_chunk};
-use super::{CHUNK_CELLS, Error, FaultMap};
+use super::{CHUNK_CELLS, Error, FaultMap, MapKey};
 use crate::memory::residency::Residency;
 use crate::random::Probability;
 use rayon::prelude::*;
@@ -175,6 +175,19 @@ impl FlipStream {
         Self { image, map, flips: Vec::new(), position: 0, complete: 0, chunks }
     }
 
+    /// A stream without flips.
+    pub fn exhausted() -> Self {
+        let residency = Residency { memory: 0, first_cell: 0, word_bits: 1, words: 0 };
+        let image = StoredImage { residency, approximate_bits: 0, reciprocal: 1 << 32 };
+        Self::new(image, FaultMap::new(MapKey::permanent_of(""), Probability::ZERO))
+    }
+
+    /// Ends the stream; what it holds is dropped.
+    pub fn exhaust(&mut self) {
+        self.flips.clear();
+        (self.position, self.chunks) = (0, 0..0);
+    }
+
     /// Starts over with other flips, in the memory already taken.
     pub fn reopen(&mut self, image: StoredImage, map: FaultMap) {
         let mut flips = std::mem::take(&mut self.flips);
@@ -220,7 +233,6 @@ impl FlipStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::MapKey;
 
     fn map(p: f64) -> FaultMap {
         FaultMap::new(MapKey::permanent("dram", 8, 1), Probability::new(p).unwrap())

@@ -47,7 +47,7 @@ impl Journal {
         flips: &mut [u64],
         golden: impl Fn(usize) -> f32,
     ) {
-        path.strike(draw, buffers, flips, golden, |index, value| {
+        path.strike(draw, None, buffers, flips, golden, |index, value| {
             self.before.push((index, words.get(index)));
             words.set(index, value);
         });
@@ -90,13 +90,9 @@ mod tests {
 
     fn path(p: f64) -> Path {
         let codec = Codec::new(&Format::Fp32, &[Range { max_abs: 1.0 }], WORDS).unwrap();
-        let stop = Stop::Memory(MemoryStop {
-            memory: "dram".to_owned(),
-            residency: Residency { memory: 0, first_cell: 0, word_bits: 32, words: WORDS as u64 },
-            bit_error_rate: Probability::new(p).unwrap(),
-            protected_msbs: 0,
-            lifetime: Lifetime::Permanent,
-        });
+        let residency = Residency { memory: 0, first_cell: 0, word_bits: 32, words: WORDS as u64 };
+        let rate = Probability::new(p).unwrap();
+        let stop = Stop::Memory(MemoryStop::uniform("dram", residency, rate, 0, Lifetime::Permanent));
         Path::new(codec.clone(), codec, &[stop]).unwrap()
     }
 

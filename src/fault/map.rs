@@ -58,6 +58,7 @@ const TRIAL: Label = Label::new("trial");
 const IMAGE: Label = Label::new("image");
 const BLOB: Label = Label::new("blob");
 const VISIT: Label = Label::new("visit");
+const CHECK: Label = Label::new("check bits");
 const CHUNK: Label = Label::new("chunk");
 const SHELL: Label = Label::new("shell");
 const VALUE: Label = Label::new("value");
@@ -89,6 +90,16 @@ impl MapKey {
 
     pub(super) fn of_trial(self, seed: u64, trial: u64) -> Self {
         Self(self.0.with(SEED, seed).with(TRIAL, trial))
+    }
+
+    /// The cells of the check bits of a code, which lie in an array of their own.
+    pub(super) fn of_check_bits(self) -> Self {
+        Self(self.0.with(CHECK, 0))
+    }
+
+    /// Random words that belong to this map.
+    pub(super) fn words(self, label: Label) -> Words {
+        self.0.with(label, 0).words()
     }
 
     /// The `visit`-th time that the same words pass the same memory.
@@ -285,7 +296,8 @@ impl FaultMap {
         buffers.drain_bitmap(within.end, is_summarised);
     }
 
-    fn numbered(&self, chunk: u64, cells: &Range<u64>) -> Vec<WeakCell> {
+    /// The weak cells of chunk `chunk` among `cells` with their numbers, ascending.
+    pub(super) fn numbered(&self, chunk: u64, cells: &Range<u64>) -> Vec<WeakCell> {
         let key = self.key.0.with(CHUNK, chunk);
         let within = within_chunk(chunk, cells);
         let base = chunk * CHUNK_CELLS;
@@ -387,6 +399,11 @@ fn lanes_within(group: u32, within: &Range<u32>) -> u64 {
 /// The chunks that hold `cells`.
 pub(super) fn chunks(cells: &Range<u64>) -> Range<u64> {
     if cells.is_empty() { 0..0 } else { cells.start / CHUNK_CELLS..(cells.end - 1) / CHUNK_CELLS + 1 }
+}
+
+/// The chunk that holds `cell`.
+pub(super) fn chunk_of(cell: u64) -> u64 {
+    cell / CHUNK_CELLS
 }
 
 /// The part of `cells` in chunk `chunk`, counted from the start of the chunk.

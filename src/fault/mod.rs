@@ -3,18 +3,31 @@
 //! * [`map`]: the weak cells of a memory at a bit error rate, nested over bit error rates.
 //! * [`image`]: weak cells as flips of the stored words of one data subset, its precise bits left out.
 //! * [`path`]: the words of a data subset on their way through memories and the link.
+//! * `array`, `lines`: the cells of memories whose rates differ by bit or by line, that are stuck, or that are reused.
+//! * `rest`, `block`: the faults at one stop, and words protected by a code.
 //! * [`journal`]: faults applied to stored words in place, and undone.
 
+mod array;
+#[cfg(test)]
+mod array_tests;
+mod block;
+#[cfg(test)]
+mod block_tests;
 pub mod image;
 pub mod journal;
+mod lines;
 pub mod map;
 pub mod path;
+mod rest;
 mod shell;
 
+pub use array::WordFaults;
 pub use image::{StoredImage, WordFlips};
 pub use journal::{Journal, StoredWords};
 pub use map::{CHUNK_CELLS, FaultMap, MapBuffers, MapKey, WeakCell};
-pub use path::{Draw, MemoryStop, Path, Redraw, Stop, StrikeBuffers};
+pub use path::{DeviceFaults, Draw, MemoryStop, Path, Redraw, Stop, StrikeBuffers};
+
+pub use rest::{measured_bits, weak_cells};
 
 use thiserror::Error;
 
@@ -39,6 +52,14 @@ pub enum Error {
     ProtectedMsbs {
         /// Protected bits asked for.
         protected_msbs: u32,
+        /// Bits per word.
+        word_bits: u32,
+    },
+    /// Not one error rate for each bit of the word.
+    #[error("{rates} error rates for a word of {word_bits} bits")]
+    Rates {
+        /// Number of rates.
+        rates: usize,
         /// Bits per word.
         word_bits: u32,
     },

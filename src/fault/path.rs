@@ -1,29 +1,67 @@
 //! The words of a data subset on their way through memories and the link.
 
-use super::image::FlipStream;
+use super::Error;
+use super::array::WordFaults;
+use super::block::{self, Block, UNIT};
 use super::map::MapBuffers;
-use super::{Error, FaultMap, MapKey, StoredImage};
-use crate::memory::Lifetime;
+use super::rest::{Rest, Streams};
+use crate::memory::cells::CellFaults;
+use crate::memory::measured::MeasuredMap;
 use crate::memory::residency::Residency;
+use crate::memory::{Geometry, Lifetime};
 use crate::number::{Codec, Narrowing};
 use crate::random::Probability;
+use std::sync::Arc;
 
 /// A stop at which words rest in a memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MemoryStop {
     /// Name of the memory: its faults are its own.
     pub memory: String,
-    /// Cells that the words occupy.
+    /// Cells that the words occupy: addresses beyond the memory's capacity wrap around.
     pub residency: Residency,
-    /// Bit error rate of an approximate cell.
-    pub bit_error_rate: Probability,
-    /// Top bits of every word that sit in precise cells.
-    pub protected_msbs: u32,
-    /// How long its faults last.
-    pub lifetime: Lifetime,
+    /// Where the cells are.
+    pub geometry: Geometry,
+    /// What may go wrong in them: one rate per bit of the word.
+    pub faults: CellFaults,
+    /// Top bits of every word that sit in cells that never err.
+    pub precise_msbs: u32,
+    /// Top bits of every word that are stored with the check bits of a SECDED code.
+    pub coded_msbs: u32,
+    /// First cell of the check bits, in an array of their own; 0 without a code.
+    pub first_check_cell: u64,
+    /// The permanent faults, where they have been measured.
+    pub measured: Option<Arc<MeasuredMap>>,
+}
+
+impl MemoryStop {
+    /// A memory whose cells are all alike: its approximate bits err with probability `rate`, independently.
+    pub fn uniform(
+        memory: &str,
+        residency: Residency,
+        rate: Probability,
+        precise_msbs: u32,
+        lifetime: Lifetime,
+    ) -> Self {
+        let (weak, upset) = match lifetime {
+            Lifetime::Permanent => (rate.get(), 0.0),
+            Lifetime::Transient => (0.0, rate.get()),
+        };
+        Self {
+            memory: memory.to_owned(),
+            residency,
+            geometry: Geometry::default(),
+            faults: CellFaults::uniform(residency.word_bits, weak, upset),
+            precise_msbs,
+            coded_msbs: 0,
+            first_check_cell: 0,
+            measured: None,
+        }
+    }
 }
 
 /// One stop of a path.
+#[expect(clippy::large_enum_variant, reason = "a path has a handful of stops")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stop {
     /// The words rest in a memory.
@@ -60,20 +98,6 @@ pub struct Draw {
     pub redraw: Redraw,
 }
 
-/// A memory stop made ready.
-#[derive(Clone, Copy, Debug)]
-struct Rest {
-    image: StoredImage,
-    bit_error_rate: Probability,
-    lifetime: Lifetime,
-    /// Key of the memory, trial not yet named.
-    memory_key: MapKey,
-    /// How many earlier stops of the path rest in the same memory.
-    visit: u64,
-    /// The map of no trial: it holds what depends on the rate alone.
-    map: FaultMap,
-}
-
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// Index into the rests.
@@ -88,23 +112,54 @@ pub struct Path {
     delivered: Codec,
     steps: Vec<Step>,
     rests: Vec<Rest>,
+    words: u64,
+    /// Words that are looked at together: 1, or [`UNIT`] where a code joins them.
+    unit: u64,
+}
+
+/// The permanent faults of one device at every memory stop of a path: what does not change from image to image.
+#[derive(Clone, Debug)]
+pub struct DeviceFaults {
+    /// Of the words and of the check bits at each rest.
+    rests: Vec<[Vec<WordFaults>; 2]>,
 }
 
 /// Scratch memory of [`Path::strike`], kept from strike to strike; one per thread.
 #[derive(Clone, Debug, Default)]
 pub struct StrikeBuffers {
     map: MapBuffers,
-    streams: Vec<FlipStream>,
+    streams: Streams,
+}
+
+impl DeviceFaults {
+    /// Whether no cell is weak.
+    pub fn is_empty(&self) -> bool {
+        self.rests.iter().flatten().all(Vec::is_empty)
+    }
+
+    /// The faults of the words and of the check bits at memory stop `stop`.
+    #[cfg(test)]
+    pub(super) fn lists(&self, stop: usize) -> &[Vec<WordFaults>; 2] {
+        &self.rests[stop]
+    }
 }
 
 impl Path {
-    /// The path through `stops`, of words stored as `home` first and delivered as `delivered`.
+    /// The path through `stops`, of words stored as `home` first and delivered as `delivered`. Words that pass the same cells
+    /// again meet their permanent faults once.
     ///
     /// # Errors
     /// [`enum@Error`] if a residency cannot be, if the stops hold different numbers of words, or words of a width that does
     /// not reach them, or if `home` and `delivered` differ without a link.
     pub fn new(home: Codec, delivered: Codec, stops: &[Stop]) -> Result<Self, Error> {
-        let mut path = Self { home, delivered, steps: Vec::with_capacity(stops.len()), rests: Vec::new() };
+        let mut path = Self {
+            home,
+            delivered,
+            steps: Vec::with_capacity(stops.len()),
+            rests: Vec::new(),
+            words: 0,
+            unit: 1,
+        };
         let mut arriving = path.home.bits();
         for (index, stop) in stops.iter().enumerate() {
             match stop {
@@ -117,17 +172,20 @@ impl Path {
                     if word_bits != arriving {
                         return Err(Error::PathWidth { stop: index, stored: word_bits, arriving });
                     }
-                    if let Some(before) = path.rests.first().map(|rest| rest.image.residency().words)
-                        && words != before
-                    {
-                        return Err(Error::PathWords { stop: index, words, before });
+                    if !path.rests.is_empty() && words != path.words {
+                        return Err(Error::PathWords { stop: index, words, before: path.words });
                     }
-                    let visit = stops[..index]
-                        .iter()
-                        .filter(|other| matches!(other, Stop::Memory(other) if other.memory == stop.memory))
-                        .count() as u64;
+                    path.words = words;
+                    if stop.coded_msbs > 0 {
+                        path.unit = UNIT;
+                    }
+                    let earlier = stops[..index].iter().filter_map(|other| match other {
+                        Stop::Memory(other) if other.memory == stop.memory => Some(other),
+                        _ => None,
+                    });
+                    let is_same_cells = earlier.clone().any(|other| other.residency == stop.residency);
                     path.steps.push(Step::Rest(path.rests.len()));
-                    path.rests.push(Rest::new(stop, visit)?);
+                    path.rests.push(Rest::new(stop, earlier.count() as u64, is_same_cells)?);
                 }
             }
         }
@@ -143,14 +201,14 @@ impl Path {
         self.rests.len()
     }
 
-    /// Approximate bits at each memory stop.
-    pub fn bits_at_risk(&self) -> impl Iterator<Item = u64> + '_ {
-        self.rests.iter().map(|rest| rest.image.bits_at_risk())
+    /// Whether a cell on the way may err.
+    pub fn can_err(&self) -> bool {
+        self.rests.iter().any(Rest::can_err)
     }
 
-    /// Expected flips of one strike at each memory stop.
-    pub fn expected_flips(&self) -> impl Iterator<Item = f64> + '_ {
-        self.rests.iter().map(|rest| rest.image.expected_flips(rest.bit_error_rate))
+    /// Whether there are faults that are drawn anew for each residency.
+    pub fn has_transient(&self) -> bool {
+        self.rests.iter().any(Rest::has_transient)
     }
 
     /// What word `index` of value `value` delivers when no cell errs.
@@ -162,15 +220,85 @@ impl Path {
         self.delivered.decode(index, code)
     }
 
-    /// Calls `hit` with the index and the delivered value of every word that errs at some stop, ascending, and adds the
-    /// flips at each memory stop to `flips`, one count per stop.
+    /// The permanent faults of device `trial`, for many strikes on words that pass the same cells.
+    pub fn device(&self, seed: u64, trial: u64, buffers: &mut StrikeBuffers) -> DeviceFaults {
+        let list = |rest: &Rest| rest.permanent_faults(seed, trial, &mut buffers.map);
+        DeviceFaults { rests: self.rests.iter().map(list).collect() }
+    }
+
+    /// Calls `hit` with the index and the delivered value of every word that is changed at some stop, ascending, and adds the
+    /// bits delivered wrong by each memory stop to `flips`, one count per stop.
     ///
-    /// `golden` yields the value of a word before it was ever stored. Words that do not err deliver [`Path::deliver`];
-    /// so may a word that errs, if the link drops the bit or a later stop flips it back.
+    /// `golden` yields the value of a word before it was ever stored; `device` the permanent faults of the draw's device,
+    /// where they are at hand. Words that are not changed deliver [`Path::deliver`]; so may one that is, if the link drops
+    /// the bit or a later stop changes it back.
     ///
     /// # Panics
     /// If `flips` has not one count per memory stop, or in `golden` or `hit`.
     pub fn strike(
+        &self,
+        draw: &Draw,
+        device: Option<&DeviceFaults>,
+        buffers: &mut StrikeBuffers,
+        flips: &mut [u64],
+        golden: impl Fn(usize) -> f32,
+        mut hit: impl FnMut(usize, f32),
+    ) {
+        assert_eq!(flips.len(), self.rests.len(), "one count of flips per memory stop");
+        if self.rests.iter().all(Rest::is_alike) && device.is_none_or(DeviceFaults::is_empty) {
+            return self.strike_alike(draw, buffers, flips, golden, hit);
+        }
+        let StrikeBuffers { map, streams } = buffers;
+        let mut open: Vec<_> = (self.rests.iter().enumerate())
+            .map(|(index, rest)| rest.open(draw, device.map(|device| &device.rests[index]), streams))
+            .collect();
+        if self.unit == 1 {
+            while let Some(word) = open.iter_mut().filter_map(|rest| rest.head(map)).min() {
+                let index = word as usize;
+                let mut code = self.home.encode(index, golden(index));
+                let mut is_changed = false;
+                for step in &self.steps {
+                    match *step {
+                        Step::Link(narrowing) => code = narrowing.apply(code),
+                        Step::Rest(rest) => {
+                            let delivered = open[rest].deliver(word, code);
+                            flips[rest] += u64::from((delivered ^ code).count_ones());
+                            is_changed |= delivered != code;
+                            code = delivered;
+                        }
+                    }
+                }
+                if is_changed {
+                    hit(index, self.delivered.decode(index, code));
+                }
+            }
+        } else {
+            while let Some(word) = open.iter_mut().filter_map(|rest| rest.head(map)).min() {
+                let first = word / UNIT * UNIT;
+                let count = UNIT.min(self.words - first) as usize;
+                let mut words = Block::new(first, count, |index| self.home.encode(index, golden(index)));
+                for step in &self.steps {
+                    match *step {
+                        Step::Link(narrowing) => words.narrow(narrowing),
+                        Step::Rest(rest) => {
+                            flips[rest] +=
+                                block::deliver(&self.rests[rest], &mut open[rest], &mut words, map);
+                        }
+                    }
+                }
+                for (index, code) in words.changed() {
+                    hit(index, self.delivered.decode(index, code));
+                }
+            }
+        }
+        for rest in open {
+            rest.close(streams);
+        }
+    }
+
+    /// [`Path::strike`] where every memory has one kind of fault in cells that are all alike. The loop is short enough for a
+    /// processor to look several words ahead, which is what hides the time that it takes to fetch them.
+    fn strike_alike(
         &self,
         draw: &Draw,
         buffers: &mut StrikeBuffers,
@@ -178,18 +306,10 @@ impl Path {
         golden: impl Fn(usize) -> f32,
         mut hit: impl FnMut(usize, f32),
     ) {
-        assert_eq!(flips.len(), self.rests.len(), "one count of flips per memory stop");
-        let StrikeBuffers { map: map_buffers, streams } = buffers;
-        for (index, rest) in self.rests.iter().enumerate() {
-            let (image, map) = (rest.image_of(draw), rest.map.with_key(rest.key(draw)));
-            match streams.get_mut(index) {
-                Some(stream) => stream.reopen(image, map),
-                None => streams.push(FlipStream::new(image, map)),
-            }
-        }
-        let streams = &mut streams[..self.rests.len()];
+        let StrikeBuffers { map, streams } = buffers;
+        let streams = streams.alike(self.rests.iter().map(|rest| rest.alike(draw)));
         loop {
-            let next = streams.iter_mut().filter_map(|stream| stream.head(map_buffers)).min();
+            let next = streams.iter_mut().filter_map(|stream| stream.head(map)).min();
             let Some(word) = next else { return };
             let index = word as usize;
             let mut code = self.home.encode(index, golden(index));
@@ -209,45 +329,10 @@ impl Path {
     }
 }
 
-impl Rest {
-    fn new(stop: &MemoryStop, visit: u64) -> Result<Self, Error> {
-        let memory_key = match stop.lifetime {
-            Lifetime::Permanent => MapKey::permanent_of(&stop.memory),
-            Lifetime::Transient => MapKey::transient_of(&stop.memory),
-        };
-        Ok(Self {
-            image: StoredImage::new(stop.residency, stop.protected_msbs)?,
-            bit_error_rate: stop.bit_error_rate,
-            lifetime: stop.lifetime,
-            memory_key,
-            visit,
-            map: FaultMap::new(memory_key, stop.bit_error_rate),
-        })
-    }
-
-    fn key(&self, draw: &Draw) -> MapKey {
-        let key = self.memory_key.of_trial(draw.seed, draw.trial);
-        match (self.lifetime, draw.redraw) {
-            (Lifetime::Permanent, _) => key,
-            (Lifetime::Transient, Redraw::Trial) => key.visit(self.visit),
-            (Lifetime::Transient, Redraw::Image(image)) => key.image(image).visit(self.visit),
-            (Lifetime::Transient, Redraw::Activation { image, blob }) => {
-                key.activation(image, blob).visit(self.visit)
-            }
-        }
-    }
-
-    fn image_of(&self, draw: &Draw) -> StoredImage {
-        match (self.lifetime, draw.redraw) {
-            (Lifetime::Transient, Redraw::Activation { .. }) => self.image.at_origin(),
-            _ => self.image,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::{FaultMap, MapKey, StoredImage};
     use crate::number::{BinaryPoint, Format, Range, Rounding};
 
     const WORDS: usize = 20_000;
@@ -259,13 +344,8 @@ mod tests {
     }
 
     fn memory(name: &str, word_bits: u32, p: f64, lifetime: Lifetime) -> MemoryStop {
-        MemoryStop {
-            memory: name.to_owned(),
-            residency: Residency { memory: 0, first_cell: 500, word_bits, words: WORDS as u64 },
-            bit_error_rate: Probability::new(p).unwrap(),
-            protected_msbs: 1,
-            lifetime,
-        }
+        let residency = Residency { memory: 0, first_cell: 500, word_bits, words: WORDS as u64 };
+        MemoryStop::uniform(name, residency, Probability::new(p).unwrap(), 1, lifetime)
     }
 
     fn golden(word: usize) -> f32 {
@@ -275,7 +355,7 @@ mod tests {
     fn strike(path: &Path, trial: u64, redraw: Redraw) -> (Vec<u64>, Vec<(usize, f32)>) {
         let (mut flips, mut hits) = (vec![0; path.memory_stops()], Vec::new());
         let draw = Draw { seed: 9, trial, redraw };
-        path.strike(&draw, &mut StrikeBuffers::default(), &mut flips, golden, |word, value| {
+        path.strike(&draw, None, &mut StrikeBuffers::default(), &mut flips, golden, |word, value| {
             hits.push((word, value));
         });
         (flips, hits)
@@ -297,8 +377,9 @@ mod tests {
 
         // The same word by word, from the maps of the two memories.
         let masks = |stop: &MemoryStop| {
-            let image = StoredImage::new(stop.residency, stop.protected_msbs).unwrap();
-            let map = FaultMap::new(MapKey::permanent(&stop.memory, 9, 1), stop.bit_error_rate);
+            let image = StoredImage::new(stop.residency, stop.precise_msbs).unwrap();
+            let rate = Probability::new(stop.faults.weak[0]).unwrap();
+            let map = FaultMap::new(MapKey::permanent(&stop.memory, 9, 1), rate);
             let mut masks = vec![0u32; WORDS];
             for flips in image.word_flips(&map) {
                 masks[flips.word as usize] = flips.mask;
@@ -319,9 +400,6 @@ mod tests {
         assert_eq!(hits, expected);
         let count = |masks: &[u32]| masks.iter().map(|mask| u64::from(mask.count_ones())).sum::<u64>();
         assert_eq!(flips, [count(&first), count(&second)]);
-        assert_eq!(path.bits_at_risk().collect::<Vec<_>>(), [WORDS as u64 * 15, WORDS as u64 * 9]);
-        let expected: Vec<_> = path.expected_flips().collect();
-        assert_eq!(expected, [WORDS as f64 * 15.0 * 0.02, WORDS as f64 * 9.0 * 0.01]);
     }
 
     #[test]
@@ -372,17 +450,16 @@ mod tests {
 
     #[test]
     fn a_memory_passed_twice_strikes_anew_only_with_transient_faults() {
-        let twice = |lifetime| {
+        let passed = |times, lifetime| {
             let stop = Stop::Memory(memory("buffer", 12, 0.01, lifetime));
-            Path::new(codec(12), codec(12), &[stop.clone(), stop]).unwrap()
+            Path::new(codec(12), codec(12), &vec![stop; times]).unwrap()
         };
-        let (flips, hits) = strike(&twice(Lifetime::Permanent), 0, Redraw::Trial);
-        assert_eq!(flips[0], flips[1]);
-        assert!(
-            hits.iter().all(|&(word, value)| value == twice(Lifetime::Permanent).deliver(word, golden(word)))
-        );
-        let (flips, _) = strike(&twice(Lifetime::Transient), 0, Redraw::Trial);
-        assert_ne!(flips[0], flips[1]);
+        // The cells are the same: what they did to the word they have done.
+        let (flips, hits) = strike(&passed(2, Lifetime::Permanent), 0, Redraw::Trial);
+        let (once, expected) = strike(&passed(1, Lifetime::Permanent), 0, Redraw::Trial);
+        assert_eq!((flips, hits), (vec![once[0], 0], expected));
+        let (flips, _) = strike(&passed(2, Lifetime::Transient), 0, Redraw::Trial);
+        assert!(flips[0] != flips[1] && flips[1] > 0);
     }
 
     #[test]
@@ -406,7 +483,7 @@ mod tests {
             Error::PathWords { stop: 1, words: 3, before: WORDS as u64 }
         );
         let mut guarded = memory("dram", 12, 0.1, Lifetime::Permanent);
-        guarded.protected_msbs = 13;
+        guarded.precise_msbs = 13;
         assert_eq!(
             error(codec(12), codec(12), &[Stop::Memory(guarded)]),
             Error::ProtectedMsbs { protected_msbs: 13, word_bits: 12 }
