@@ -1,7 +1,9 @@
 //! What one experiment asks for, after every check of the configuration.
 
+use super::Workload;
 use crate::dataset;
 use crate::memory::Memory;
+use crate::memory::transfer::Transfer;
 use crate::network::Subset;
 use crate::number::{Format, Rounding};
 use serde::Serialize;
@@ -53,7 +55,7 @@ pub struct StoredSubset {
     /// Width of its word on and behind the link; equal to the format's width when the link does not narrow it.
     pub link_bits: u32,
     /// Stops in order, the home memory first; empty when it rests in precise memory. A subset that the link narrows
-    /// has exactly one [`Stop::Link`], which comes first when its home is precise memory. No stop occurs twice.
+    /// has a [`Stop::Link`], which comes first when its home is precise memory; it is narrowed at the first of them.
     pub path: Vec<Stop>,
 }
 
@@ -62,6 +64,9 @@ pub struct StoredSubset {
 pub struct Link {
     /// How a word is narrowed to the link's width.
     pub rounding: Rounding,
+    /// What it moves and what that costs.
+    #[serde(flatten)]
+    pub transfer: Transfer,
 }
 
 /// One experiment.
@@ -77,6 +82,10 @@ pub struct Experiment {
     pub memories: Vec<Memory>,
     /// The off-chip link.
     pub link: Link,
+    /// How often inferences run.
+    pub workload: Workload,
+    /// The only memory that errs, of those in [`Experiment::memories`]; `None`: all do.
+    pub erring: Option<usize>,
     /// Number of device instances to draw, >= 1.
     pub trials: u64,
     /// Seed of every random draw, below 2^63.

@@ -1,23 +1,27 @@
 //! Plain validated types of one experiment, and the experiment prepared by one error-free pass.
 
+mod cost;
 mod design;
 mod layout;
 mod prepared;
 mod record;
 mod volume;
 mod words;
+mod workload;
 
+pub use cost::{Cost, Error as CostError, LinkCost, MemoryCost};
 pub use design::{DatasetSource, Experiment, InputFile, Link, NetworkSource, Stop, StoredSubset};
-pub use layout::Site;
+pub use layout::{Site, flip_std};
 pub use prepared::{PrepareError, Prepared};
 pub use volume::Volume;
 pub use words::Words;
+pub use workload::Workload;
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use crate::dataset::{Files, Preprocessing};
-    use crate::memory::{Memory, Technology, uniform};
+    use crate::memory::{Geometry, Memory, Protection, Technology, uniform};
     use crate::network::{BlobId, LayerId, Operand, Subset};
     use crate::number::Format;
 
@@ -26,8 +30,15 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn memory(name: &str, ber: f64, protected_msbs: u32) -> Memory {
-        let technology = Technology::Uniform(uniform::Parameters { ber });
-        Memory { name: name.into(), technology, protected_msbs, lifetime: None }
+        let technology = Technology::Uniform(uniform::Parameters::from(ber));
+        Memory {
+            name: name.into(),
+            technology,
+            geometry: Geometry::default(),
+            protection: Protection::dual_rail(protected_msbs),
+            lifetime: None,
+            measured: None,
+        }
     }
 
     pub(crate) fn stored(words: u64, format: Format, link_bits: u32, path: Vec<Stop>) -> StoredSubset {
@@ -61,6 +72,8 @@ pub(crate) mod tests {
             subsets,
             memories,
             link: Link::default(),
+            workload: Workload::default(),
+            erring: None,
             trials: 1,
             seed: 1,
             images: Some(10),

@@ -50,11 +50,12 @@ impl Serialize for Experiment {
     /// order, with the word and the path that were decided for it.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let subsets: Vec<_> = self.subsets.iter().map(|stored| SubsetRecord::new(self, stored)).collect();
-        let mut record = serializer.serialize_struct("Experiment", 10)?;
+        let mut record = serializer.serialize_struct("Experiment", 11)?;
         record.serialize_field("network", &self.network)?;
         record.serialize_field("dataset", &self.dataset)?;
         record.serialize_field("memories", &self.memories)?;
         record.serialize_field("link", &self.link)?;
+        record.serialize_field("workload", &self.workload)?;
         record.serialize_field("subsets", &subsets)?;
         record.serialize_field("trials", &self.trials)?;
         record.serialize_field("seed", &self.seed)?;

@@ -72,6 +72,17 @@ mod tests {
     }
 
     #[test]
+    fn v17_reduction_of_the_papers_table_4_scheme_on_its_printed_shares() {
+        // Shares of table 2 of Chen et al. in hundredths of a percent, AlexNet, with the bits of table 4.
+        let printed = [(6150, 5), (2733, 5), (667, 5), (144, 8), (108, 10), (10_000 - 9802, 32)];
+        let format =
+            Format::Fixed { bits: 32, binary_point: BinaryPoint::Subset, rounding: Rounding::NearestEven };
+        let subsets = printed.map(|(words, bits)| stored(words, format, bits, vec![]));
+        let volume = Volume::of(&experiment(subsets.to_vec(), vec![]));
+        assert!((volume.reduction - 0.8240).abs() < 1e-4, "{}", volume.reduction);
+    }
+
+    #[test]
     fn the_word_is_narrow_behind_the_link_only() {
         let subset = stored(1, Format::Fp32, 16, vec![Stop::Memory(0), Stop::Link, Stop::Memory(1)]);
         assert_eq!([subset.bits_at(0), subset.bits_at(1), subset.bits_at(2)], [32, 32, 16]);
