@@ -1,5 +1,6 @@
 //! Trials of an experiment, and their statistics.
 
+mod attribution;
 mod golden;
 mod neurons;
 mod outcome;
@@ -7,6 +8,7 @@ mod reference;
 mod runner;
 mod statistics;
 
+pub use attribution::{Attribution, attribute};
 pub use golden::BUDGET_BYTES as GOLDEN_BUDGET_BYTES;
 pub use outcome::{ClassScore, Outcome, Score, Trial};
 pub use runner::{Campaign, Error, run};

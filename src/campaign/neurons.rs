@@ -1,7 +1,7 @@
 //! Neuron subsets as stored words: every image's activations are encoded, struck and decoded between two layers.
 
 use crate::experiment::Words;
-use crate::fault::{Draw, Path, Redraw, StrikeBuffers};
+use crate::fault::{DeviceFaults, Draw, Path, Redraw, StrikeBuffers};
 use crate::inference::{OperandBlock, OperandHook};
 use crate::network::BlobId;
 use std::cell::RefCell;
@@ -24,6 +24,8 @@ pub(super) struct Neurons<'a> {
     pub blobs: &'a BTreeMap<BlobId, StoredBlob>,
     /// The draw, without the image; `None`: nothing errs.
     pub draw: Option<Draw>,
+    /// Permanent faults of the draw's device, by blob.
+    pub devices: &'a BTreeMap<BlobId, DeviceFaults>,
     /// Wrong bits delivered, per site.
     pub flips: &'a [AtomicU64],
 }
@@ -76,12 +78,13 @@ impl Neurons<'_> {
         buffers: &mut Buffers,
     ) {
         let Buffers { strike, flips, hits } = buffers;
+        let device = self.devices.get(&blob);
         flips.clear();
         flips.resize(path.memory_stops(), 0);
         for lane in 0..operand.images() {
             let redraw = Redraw::Activation { image: (first_image + lane) as u64, blob: blob.0 as u64 };
             let golden = |element| operand.get(element, lane);
-            path.strike(&Draw { redraw, ..draw }, strike, flips, golden, |element, value| {
+            path.strike(&Draw { redraw, ..draw }, device, strike, flips, golden, |element, value| {
                 hits.push((element, lane, value));
             });
         }

@@ -5,11 +5,10 @@ use super::neurons::{Neurons, StoredBlob};
 use super::outcome::{Outcome, Score, Trial};
 use super::reference::Reference;
 use crate::experiment::{Experiment, Prepared, Site, Stop, Words};
-use crate::fault::{self, Draw, Journal, MemoryStop, Path, Redraw, StoredWords, StrikeBuffers};
+use crate::fault::{self, DeviceFaults, Draw, Journal, Path, Redraw, StoredWords, StrikeBuffers};
 use crate::inference::{self, Weights};
 use crate::network::{BlobId, LayerId, Network, Operand};
 use crate::number;
-use crate::random::{self, Probability};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
@@ -24,9 +23,6 @@ pub enum Error {
     /// A path that cannot be.
     #[error(transparent)]
     Fault(#[from] fault::Error),
-    /// A bit error rate that is no probability.
-    #[error(transparent)]
-    Probability(#[from] random::Error),
     /// A pass that cannot be computed.
     #[error(transparent)]
     Inference(#[from] inference::Error),
@@ -116,7 +112,7 @@ impl<'a> Campaign<'a> {
             }
         }
         let kept = golden::worth_keeping(network, prepared.labels().len());
-        let hook = Neurons { blobs: &blobs, draw: None, flips: &[] };
+        let hook = Neurons { blobs: &blobs, draw: None, devices: &BTreeMap::new(), flips: &[] };
         let outputs: Vec<_> = kept.iter().copied().chain([prepared.engine().logits()]).collect();
         let start = inference::Start::new(network.input(), prepared.inputs());
         let mut values = prepared.engine().forward(&weights, &start, &outputs, &hook)?;
@@ -154,10 +150,11 @@ impl<'a> Campaign<'a> {
         let mut flips = vec![0; self.sites.len()];
         let draw = Draw { seed: self.experiment.seed, trial: index, redraw: Redraw::Trial };
         let struck = self.strike_parameters(&draw, &mut flips);
-        let first = self.blobs_that_err().chain(struck).min();
+        let devices = self.blob_devices(&draw);
+        let first = self.blobs_that_err(&devices).chain(struck).min();
         let score = match first {
             None => Ok(self.quantised.clone()),
-            Some(first) => self.evaluate(first, &draw, &mut flips),
+            Some(first) => self.evaluate(first, &draw, &devices, &mut flips),
         };
         for parameter in &mut self.parameters {
             let mut words = ParameterWords::new(&mut self.weights, parameter.layer, parameter.operand);
@@ -187,19 +184,36 @@ impl<'a> Campaign<'a> {
         first
     }
 
-    /// The layers from which the blobs that may err are computed anew: their producers.
-    fn blobs_that_err(&self) -> impl Iterator<Item = LayerId> {
-        let network = self.prepared.network();
-        let err = self.blobs.iter().filter(|(_, stored)| stored.path.is_some());
-        err.map(|(blob, _)| network.blob(*blob).producer.unwrap_or(LayerId(0)))
+    /// The permanent faults of this device under every blob: the same for all images.
+    fn blob_devices(&mut self, draw: &Draw) -> BTreeMap<BlobId, DeviceFaults> {
+        let buffers = &mut self.buffers;
+        let stored = self.blobs.iter().filter_map(|(&blob, stored)| Some((blob, stored.path.as_ref()?)));
+        stored.map(|(blob, path)| (blob, path.device(draw.seed, draw.trial, buffers))).collect()
     }
 
-    fn evaluate(&self, first: LayerId, draw: &Draw, flips: &mut [u64]) -> Result<Score, Error> {
+    /// The layers from which the blobs that err are computed anew: their producers.
+    fn blobs_that_err(&self, devices: &BTreeMap<BlobId, DeviceFaults>) -> impl Iterator<Item = LayerId> {
+        let network = self.prepared.network();
+        let errs = |blob: &BlobId| {
+            let path = self.blobs[blob].path.as_ref();
+            path.is_some_and(|path| path.has_transient() || !devices[blob].is_empty())
+        };
+        let err: Vec<_> = self.blobs.keys().filter(|blob| errs(blob)).collect();
+        err.into_iter().map(|blob| network.blob(*blob).producer.unwrap_or(LayerId(0)))
+    }
+
+    fn evaluate(
+        &self,
+        first: LayerId,
+        draw: &Draw,
+        devices: &BTreeMap<BlobId, DeviceFaults>,
+        flips: &mut [u64],
+    ) -> Result<Score, Error> {
         let (network, engine) = (self.prepared.network(), self.prepared.engine());
         let (start, restart) = self.golden.start(network, self.prepared.inputs(), first);
         let _span = info_span!("forward", restart = network.layer(restart).name).entered();
         let counters: Vec<_> = (0..flips.len()).map(|_| AtomicU64::new(0)).collect();
-        let hook = Neurons { blobs: &self.blobs, draw: Some(*draw), flips: &counters };
+        let hook = Neurons { blobs: &self.blobs, draw: Some(*draw), devices, flips: &counters };
         let logits = engine.forward(&self.weights, &start, &[engine.logits()], &hook)?;
         for (flips, counter) in flips.iter_mut().zip(counters) {
             *flips += counter.load(Ordering::Relaxed);
@@ -270,24 +284,17 @@ fn path(
     let Some(first_site) = first_site else { return Ok((0, None)) };
     let mut own = sites[first_site..].iter().take_while(|site| site.subset == subset);
     let mut stops = Vec::new();
-    let mut can_err = false;
+    let mut narrowing = words.narrowing;
     for stop in &experiment.subsets[subset].path {
-        match (stop, words.narrowing) {
-            (Stop::Link, Some(narrowing)) => stops.push(fault::Stop::Link(narrowing)),
-            (Stop::Link, None) => {}
-            (Stop::Memory(memory), _) => {
+        match stop {
+            // A word that is narrow already crosses the link as it is.
+            Stop::Link => stops.extend(narrowing.take().map(fault::Stop::Link)),
+            Stop::Memory(memory) => {
                 let site = own.next().expect("every memory of a path is a site");
-                can_err |= site.bit_error_rate > 0.0 && site.bits_at_risk() > 0;
-                stops.push(fault::Stop::Memory(MemoryStop {
-                    memory: experiment.memories[*memory].name.clone(),
-                    residency: site.residency,
-                    bit_error_rate: Probability::new(site.bit_error_rate)?,
-                    protected_msbs: site.protected_msbs,
-                    lifetime: site.lifetime,
-                }));
+                stops.push(fault::Stop::Memory(site.stop_at(&experiment.memories[*memory])));
             }
         }
     }
-    let path = can_err.then(|| Path::new(words.home.clone(), words.delivered.clone(), &stops)).transpose()?;
-    Ok((first_site, path))
+    let path = Path::new(words.home.clone(), words.delivered.clone(), &stops)?;
+    Ok((first_site, path.can_err().then_some(path)))
 }
