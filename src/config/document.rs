@@ -22,6 +22,8 @@ const MAX_SYNTAX_PROBLEMS: usize = 20;
 #[derive(Clone, Debug)]
 pub struct Document {
     root: Table,
+    /// Where the file starts.
+    start: Location,
     /// The file, then each override, in the order of application.
     sources: Vec<Arc<Source>>,
 }
@@ -77,7 +79,8 @@ impl Document {
                 format!("the file has more than {MAX_ENTRIES} keys and list items: it is no configuration");
             return Err(Problem::new(&at, message, "here").into());
         }
-        Ok(Self { root, sources: vec![source] })
+        let start = Location { source: Arc::clone(&source), span: 0..0 };
+        Ok(Self { root, start, sources: vec![source] })
     }
 
     /// Applies an override as typed after `--set`: `dotted.key=value`. Names that contain a dot are quoted
@@ -95,6 +98,16 @@ impl Document {
     /// # Errors
     /// As [`Document::set`].
     pub fn assign(&mut self, option: &str, assignment: &str) -> Result<(), Problems> {
+        self.assign_routed(option, assignment, |_, parsed| Ok(parsed))
+    }
+
+    /// [`Document::assign`] of a key that `route` leads to where it belongs.
+    pub(super) fn assign_routed(
+        &mut self,
+        option: &str,
+        assignment: &str,
+        route: impl FnOnce(&Arc<Source>, Assignment) -> Result<Assignment, Problem>,
+    ) -> Result<(), Problems> {
         let source =
             Arc::new(Source { name: option.to_owned(), text: assignment.into(), directory: PathBuf::new() });
         let parsed = Assignment::parse(assignment).map_err(|error| {
@@ -102,6 +115,7 @@ impl Document {
             Problem::new(&at, error.message, "here")
                 .with_help("write `dotted.key=value`, for example `memories.dram.ber=1e-3`")
         })?;
+        let parsed = route(&source, parsed)?;
         let value = typed_value(&source, &parsed)?;
         self.insert(&source, &parsed, value)?;
         self.sources.push(source);
@@ -139,10 +153,30 @@ impl Document {
         Ok(())
     }
 
+    /// Every setting as typed, file and overrides together: dotted key and value, in the order of the text. A list is one value.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        fn walk(path: &str, table: &Table, settings: &mut Vec<(String, String)>) {
+            for entry in &table.entries {
+                let key = if path.is_empty() {
+                    quoted(&entry.key)
+                } else {
+                    format!("{path}.{}", quoted(&entry.key))
+                };
+                match &entry.node.value {
+                    Value::Table(inner) => walk(&key, inner, settings),
+                    Value::Text(text) => settings.push((key, text.clone())),
+                    _ => settings.push((key, entry.node.location.text().to_owned())),
+                }
+            }
+        }
+        let mut settings = Vec::new();
+        walk("", &self.root, &mut settings);
+        settings
+    }
+
     /// The top level as a section.
     pub(super) fn root(&self) -> Section<'_> {
-        let start = Location { source: Arc::clone(&self.sources[0]), span: 0..0 };
-        Section::new(String::new(), &self.root, start)
+        Section::new(String::new(), &self.root, &self.start)
     }
 
     /// Sorts problems by where they were typed: the file first, then the overrides.

@@ -71,19 +71,19 @@ fn unknown_keys_and_tables_name_the_nearest_and_all_valid_ones() {
             "protected_msbs",
             "protectd_msbs",
             "c.toml:14:1: unknown key `protectd_msbs` in [memories.dram]
-    help: did you mean `protected_msbs`? valid keys: `technology`, `protected_msbs`, `lifetime`, `ber`",
+    help: did you mean `protected_msbs`? valid keys: `technology`, `protected_msbs`, `lifetime`, `ber`, `preset`, `ser_fit_per_mbit`, `protection`, `capacity_bytes`, `banks`, `row_bytes`, `column_bits`, `interleave`",
         ),
         (
             "[placement]",
             "[placment]",
             "c.toml:18:2: unknown table [placment]
-    help: did you mean `placement`? valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `experiment`",
+    help: did you mean `placement`? valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `experiment`",
         ),
         (
             "[experiment]",
             "[zzz]",
             "c.toml:20:2: unknown table [zzz]
-    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `experiment`",
+    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `experiment`",
         ),
         (
             "[network]",
@@ -91,14 +91,14 @@ fn unknown_keys_and_tables_name_the_nearest_and_all_valid_ones() {
             "c.toml:1:1: missing table [network]
     help: `network.definition` names the file that defines the network
 c.toml:1:2: unknown table [netwrk]
-    help: did you mean `network`? valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `experiment`",
+    help: did you mean `network`? valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `experiment`",
         ),
         (
             "ber = 1e-3",
             "ber = 1e-3
 vdd = 0.7",
             "c.toml:16:1: unknown key `vdd` in [memories.dram]
-    help: valid keys: `technology`, `protected_msbs`, `lifetime`, `ber`",
+    help: valid keys: `technology`, `protected_msbs`, `lifetime`, `ber`, `preset`, `ser_fit_per_mbit`, `protection`, `capacity_bytes`, `banks`, `row_bytes`, `column_bits`, `interleave`",
         ),
         (
             "trials = 10",
@@ -106,7 +106,7 @@ vdd = 0.7",
 [link]
 round = 1",
             "c.toml:23:1: unknown key `round` in [link]
-    help: did you mean `rounding`? valid keys: `rounding`, `bits`",
+    help: did you mean `rounding`? valid keys: `rounding`, `bits`, `layout`, `granule_bytes`, `tag_bits`, `block_words`, `io_pj_per_bit`, `pack_pj_per_word`",
         ),
         (
             "[network]
@@ -115,7 +115,7 @@ round = 1",
 [network]
 ",
             "c.toml:1:1: unknown key `seed` at the top level
-    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `experiment`",
+    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `experiment`",
         ),
     ]);
 }
@@ -218,14 +218,14 @@ fn missing_keys_are_described() {
 ",
             "",
             "c.toml:12:1: missing key `memories.dram.ber`
-    help: the probability that a stored bit is read wrong, 0 to 1",
+    help: the probability that a stored bit is read wrong, 0 to 1, or a list by bit from the most significant down; presets that state it: `stt.delta30`, `stt.delta25`, `pcm.mlc4.t035`, `pcm.mlc4.t040`, `pcm.mlc4.t045`, `pcm.mlc4.t050`, `pcm.mlc4.t060`, `edram.rana18`, `enerj.sram.mild`, `enerj.sram.medium`, `enerj.sram.aggressive`, `enerj.dram.mild`, `enerj.dram.medium`, `enerj.dram.aggressive`",
         ),
         (
             r#"technology = "uniform"
 "#,
             "",
             "c.toml:12:1: missing key `memories.dram.technology`
-    help: `uniform`: every approximate bit errs with the same probability",
+    help: `uniform`, `sram` or `dram`: what its cells are",
         ),
         (
             r#"definition = "net.prototxt"
@@ -362,11 +362,11 @@ c.toml:22:6: TOML syntax: key with no value, expected `=`",
 ",
             "",
             "c.toml:1:1: unknown key `definition` at the top level
-    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `experiment`
+    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `experiment`
 c.toml:1:1: missing table [network]
     help: `network.definition` names the file that defines the network
 c.toml:2:1: unknown key `weights` at the top level
-    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `experiment`",
+    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `experiment`",
         ),
     ]);
 }
@@ -391,7 +391,7 @@ fn overrides_are_quoted_as_typed() {
         (
             "memories.dram.bre=1",
             "--set:1:15: unknown key `bre` in [memories.dram]
-    help: did you mean `ber`? valid keys: `technology`, `protected_msbs`, `lifetime`, `ber`",
+    help: did you mean `ber`? valid keys: `technology`, `protected_msbs`, `lifetime`, `ber`, `preset`, `ser_fit_per_mbit`, `protection`, `capacity_bytes`, `banks`, `row_bytes`, `column_bits`, `interleave`",
         ),
         ("a.b=[1", "--set:1:7: TOML syntax: unclosed array, expected `]`"),
         (

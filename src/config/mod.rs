@@ -8,12 +8,14 @@ pub mod axis;
 mod dataset;
 mod decimal;
 mod document;
+mod doubts;
 mod files;
 mod formats;
 mod key;
 mod memories;
 mod paths;
 mod patterns;
+mod placed;
 mod problem;
 mod reader;
 mod resolve;
@@ -24,6 +26,8 @@ mod dataset_tests;
 #[cfg(test)]
 mod message_tests;
 #[cfg(test)]
+mod placed_tests;
+#[cfg(test)]
 mod resolve_tests;
 #[cfg(test)]
 mod sample;
@@ -31,5 +35,7 @@ mod sample;
 mod storage_message_tests;
 
 pub use document::Document;
+pub use doubts::Doubt;
+pub use memories::nearest_preset;
 pub use problem::{Problem, Problems, Related, Source};
 pub use resolve::Resolved;

@@ -6,26 +6,37 @@ use super::tree::{Entry, Node, Table, Value, shortened};
 use std::ops::RangeInclusive;
 
 /// One table of the configuration.
+#[derive(Clone)]
 pub(super) struct Section<'d> {
     /// Dotted key of the table; empty for the top level.
     path: String,
     table: &'d Table,
     /// Where a missing key is reported.
-    location: Location,
+    location: &'d Location,
 }
 
 impl<'d> Section<'d> {
-    pub fn new(path: String, table: &'d Table, location: Location) -> Self {
+    pub fn new(path: String, table: &'d Table, location: &'d Location) -> Self {
         Self { path, table, location }
     }
 
     /// The table that `entry` holds; a problem if it is something else.
     pub fn of_entry(path: String, entry: &'d Entry, problems: &mut Problems) -> Option<Self> {
         if let Value::Table(table) = &entry.node.value {
-            return Some(Self::new(path, table, entry.node.location.clone()));
+            return Some(Self::new(path, table, &entry.node.location));
         }
         problems.push(unexpected(&path, &entry.node, "a table"));
         None
+    }
+
+    /// Dotted key of the table; empty for the top level.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Where the table stands.
+    pub fn location(&self) -> &'d Location {
+        self.location
     }
 
     pub fn entries(&self) -> &'d [Entry] {
@@ -51,7 +62,7 @@ impl<'d> Section<'d> {
         if self.find(key).is_none() {
             let message = format!("missing table [{}]", self.key(key));
             problems.push(
-                Problem::new(&self.location, message, format!("no [{}]", self.key(key))).with_help(purpose),
+                Problem::new(self.location, message, format!("no [{}]", self.key(key))).with_help(purpose),
             );
         }
         self.section(key, problems)
@@ -61,7 +72,7 @@ impl<'d> Section<'d> {
     pub fn require(&self, key: &str, purpose: &str, problems: &mut Problems) {
         if self.find(key).is_none() {
             let message = format!("missing key `{}`", self.key(key));
-            problems.push(Problem::new(&self.location, message, format!("needs `{key}`")).with_help(purpose));
+            problems.push(Problem::new(self.location, message, format!("needs `{key}`")).with_help(purpose));
         }
     }
 
@@ -207,11 +218,20 @@ pub(super) fn nearest<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> {
     names.iter().rev().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
-/// The nearest name if it is near enough to be a misspelling.
+/// Other words for names, none of which is near to them in letters.
+const OTHER_WORDS: [(&str, &str); 3] = [("vdd", "v"), ("voltage", "v"), ("ecc", "secded")];
+
+/// The name that is meant: by another word for it, or the nearest one if it is near enough to be a misspelling.
 pub(super) fn suggestion<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> {
     // The cost of comparing is the product of the lengths.
     if typed.len() > 200 {
         return None;
+    }
+    let other = OTHER_WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(typed));
+    if let Some((_, meant)) = other
+        && let Some(name) = names.iter().find(|name| *name == meant)
+    {
+        return Some(name);
     }
     nearest(typed, names).filter(|name| {
         let edits = strsim::damerau_levenshtein(typed, name);
@@ -234,4 +254,17 @@ pub(super) fn listed(names: &[&str]) -> String {
 /// `a`, or one of `a`, `b`.
 fn alternatives(names: &[&str]) -> String {
     if names.len() == 1 { listed(names) } else { format!("one of {}", listed(names)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::suggestion;
+
+    #[test]
+    fn other_words_for_a_name_lead_to_it() {
+        assert_eq!(suggestion("vdd", &["preset", "v", "v_unit"]), Some("v"));
+        assert_eq!(suggestion("VDD", &["preset", "v"]), Some("v"));
+        assert_eq!(suggestion("ecc", &["dual_rail", "8t", "secded"]), Some("secded"));
+        assert_eq!(suggestion("ecc", &["dual_rail", "8t"]), None);
+    }
 }

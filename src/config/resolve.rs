@@ -1,17 +1,20 @@
 //! From the document to the experiment: reads every table, then checks them against each other and the network.
 
 use super::document::Document;
+use super::key::quoted;
 use super::memories::{Declared, memories};
 use super::paths::{self, LINK_BITS, LinkTable, PLACEMENT};
+use super::placed::{self, word_bits_at};
 use super::problem::{Problem, Problems};
 use super::reader::Section;
 use super::tree::Entry;
 use super::{dataset, files, formats, patterns};
-use crate::experiment::{DatasetSource, Experiment, NetworkSource, Stop, StoredSubset};
-use crate::memory::Memory;
+use crate::experiment::{DatasetSource, Experiment, NetworkSource, Stop, StoredSubset, Workload};
+use crate::memory::{Memory, Technology};
 use crate::network::{BlobId, Network, Subset};
 use crate::number::{Format, Granularity};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// An experiment, and what is doubtful about its configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +41,7 @@ impl Document {
     /// Everything that can be found wrong without the network; empty if that is nothing.
     pub fn problems_without_network(&self) -> Problems {
         let mut problems = Problems::default();
-        Tables::read(&self.root(), None, &mut problems);
+        Tables::read(&self.root(), None, &mut problems, &mut Problems::default());
         self.sorted(problems)
     }
 
@@ -49,7 +52,7 @@ impl Document {
     pub fn resolve(&self, network: &Network) -> Result<Resolved, Problems> {
         let mut problems = Problems::default();
         let mut warnings = Problems::default();
-        let tables = Tables::read(&self.root(), Some(network), &mut problems);
+        let tables = Tables::read(&self.root(), Some(network), &mut problems, &mut warnings);
         let subsets = tables.stored(network, &mut problems, &mut warnings);
         match tables.experiment(subsets) {
             Some(experiment) if problems.0.is_empty() => {
@@ -94,6 +97,57 @@ impl Sampling {
     }
 }
 
+/// Reads `[workload]`.
+fn workload(root: &Section<'_>, problems: &mut Problems) -> Workload {
+    let Some(section) = root.section("workload", problems) else {
+        return Workload::default();
+    };
+    section.check_keys(&["inferences_per_second"], problems);
+    let is_rate = |rate: f64| rate > 0.0 && rate.is_finite();
+    let rate = section.number("inferences_per_second", "a number above 0", is_rate, problems);
+    Workload { inferences_per_second: rate }
+}
+
+/// Notes memories whose errors depend on how long their data rest, if that is unknown.
+fn check_exposure(memories: &[Declared<'_>], workload: Workload, problems: &mut Problems) {
+    if workload.inferences_per_second.is_some() {
+        return;
+    }
+    for Declared { entry, memory, .. } in memories {
+        let Some(memory) = memory else { continue };
+        let (soft, is_timed, is_refreshed) = match &memory.technology {
+            Technology::Uniform(uniform) => (uniform.ser_fit_per_mbit, false, false),
+            Technology::Sram(sram) => {
+                let is_timed = sram.energy.as_ref().is_some_and(|energy| !energy.table.access_ns.is_empty());
+                (sram.error.ser_fit_per_mbit, is_timed, false)
+            }
+            Technology::Dram(dram) => {
+                (dram.error.ser_fit_per_mbit, dram.energy.is_some(), dram.error.access_refreshes)
+            }
+        };
+        if is_timed || !(soft > 0.0 || is_refreshed) {
+            continue;
+        }
+        let name = quoted(&memory.name);
+        let message = if is_refreshed {
+            format!(
+                "memory `{name}` is refreshed by each access to a row, but how often its rows are read is unknown"
+            )
+        } else {
+            format!("memory `{name}` has soft errors, but how long its data rest is unknown")
+        };
+        let mut help = "say how often the network runs: `inferences_per_second` in [workload]".to_owned();
+        if is_refreshed {
+            write!(
+                help,
+                "; or how fast the memory is: [memories.{name}.energy]; or set `memories.{name}.error.access_refreshes` = false"
+            )
+            .expect("writing to a string does not fail");
+        }
+        problems.push(Problem::new(&entry.node.location, message, "needs [workload]").with_help(help));
+    }
+}
+
 /// All tables as read one by one; `None` stands for something wrong that has been noted.
 struct Tables<'d> {
     network: Option<NetworkSource>,
@@ -103,6 +157,7 @@ struct Tables<'d> {
     link: LinkTable<'d>,
     link_bits: Patterns<'d, u32>,
     placement: Patterns<'d, Vec<Stop>>,
+    workload: Workload,
     sampling: Sampling,
 }
 
@@ -150,10 +205,18 @@ struct Choice {
 }
 
 impl<'d> Tables<'d> {
-    fn read(root: &Section<'d>, network: Option<&Network>, problems: &mut Problems) -> Self {
-        let valid = ["network", "dataset", formats::TABLE, "memories", "link", PLACEMENT, "experiment"];
+    fn read(
+        root: &Section<'d>,
+        network: Option<&Network>,
+        problems: &mut Problems,
+        warnings: &mut Problems,
+    ) -> Self {
+        let valid =
+            ["network", "dataset", formats::TABLE, "memories", "link", PLACEMENT, "workload", "experiment"];
         root.check_keys(&valid, problems);
-        let memories = memories(root, problems);
+        let memories = memories(root, problems, warnings);
+        let workload = workload(root, problems);
+        check_exposure(&memories, workload, problems);
         let link = paths::link(root, problems);
         let formats_section = root.section(formats::TABLE, problems);
         let placement = root.section(PLACEMENT, problems);
@@ -169,6 +232,7 @@ impl<'d> Tables<'d> {
             placement: Patterns::read(PLACEMENT, placement.map_or(&[], |s| s.entries()), |entry| {
                 paths::stops(entry, &memories, problems)
             }),
+            workload,
             sampling: Sampling::read(root, problems),
             memories,
             link,
@@ -183,6 +247,8 @@ impl<'d> Tables<'d> {
             subsets: subsets?,
             memories: self.memories.into_iter().map(|m| m.memory).collect::<Option<Vec<Memory>>>()?,
             link: self.link.link,
+            workload: self.workload,
+            erring: None,
             trials: self.sampling.trials,
             seed: self.sampling.seed,
             images: self.sampling.images,
@@ -221,6 +287,9 @@ impl<'d> Tables<'d> {
         self.check_protection(&choices, problems);
         self.check_shared_blobs(&choices, problems);
         self.warn_of_unused_memories(&choices, warnings);
+        let placed: Vec<_> = choices.iter().filter_map(|choice| choice.stored.as_ref()).collect();
+        placed::warn_of_unused_entries(&self.memories, &placed, warnings);
+        placed::warn_of_wires_counted_twice(&self.memories, &self.link, &placed, warnings);
         choices.into_iter().map(|choice| choice.stored).collect()
     }
 
@@ -281,11 +350,11 @@ impl<'d> Tables<'d> {
                 .filter_map(|stored| word_bits_at(stored, index).map(|bits| (bits, &stored.subset.name)))
                 .min_by_key(|(bits, _)| *bits);
             if let Some((bits, subset)) = narrowest
-                && memory.protected_msbs > bits
+                && memory.protection.msbs > bits
             {
                 let message = format!(
                     "memory `{}` protects {} bits of each word, but a word of `{subset}` has {bits} bits there",
-                    memory.name, memory.protected_msbs
+                    memory.name, memory.protection.msbs
                 );
                 let problem = Problem::new(declared.protected_at, message, format!("expected 0 to {bits}"));
                 problems.push(problem.with_help(format!(
@@ -364,11 +433,4 @@ fn conflict<T>(
         (None, None) => return None,
     };
     Some(problem.with_help("several layers read it: give all of them the same"))
-}
-
-/// Width of the word of `stored` in memory `index`; `None` if it does not rest there.
-fn word_bits_at(stored: &StoredSubset, index: usize) -> Option<u32> {
-    let at = stored.path.iter().position(|&stop| stop == Stop::Memory(index))?;
-    let is_behind_link = stored.path[..at].contains(&Stop::Link);
-    Some(if is_behind_link { stored.link_bits } else { stored.format.bits() })
 }

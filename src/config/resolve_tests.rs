@@ -44,8 +44,8 @@ fn the_sample_resolves_as_written() {
     assert_eq!((bias.link_bits, bias.path.len()), (16, 0));
     assert_eq!(stored(&experiment, "neuron_fc1").format, Format::Fp32);
     let dram = &experiment.memories[0];
-    assert_eq!((dram.name.as_str(), dram.protected_msbs, dram.lifetime), ("dram", 3, None));
-    assert_eq!(dram.technology, Technology::Uniform(uniform::Parameters { ber: 1e-3 }));
+    assert_eq!((dram.name.as_str(), dram.protection.msbs, dram.lifetime), ("dram", 3, None));
+    assert_eq!(dram.technology, Technology::Uniform(uniform::Parameters::from(1e-3)));
     assert_eq!((experiment.trials, experiment.seed, experiment.images), (10, 1, None));
     assert_eq!((experiment.calibration_images, experiment.rpa_floor), (None, 0.97));
 }
@@ -184,7 +184,7 @@ fn overrides_replace_create_and_take_bare_words() {
     assert_eq!(stored(&experiment, "weight_fc2").format, Format::Fixed { bits: 12, binary_point, rounding });
     assert_eq!(stored(&experiment, "weight_conv1/5x5").format, fixed(9));
     assert_eq!((experiment.rpa_floor, experiment.images), (1.0, Some(5)));
-    assert_eq!((experiment.memories[0].protected_msbs, experiment.memories[0].bit_error_rate()), (4, 0.5));
+    assert_eq!((experiment.memories[0].protection.msbs, experiment.memories[0].bit_error_rate()), (4, 0.5));
     assert_eq!(
         (experiment.dataset.preprocessing.mean, experiment.seed),
         (Mean::Numbers(vec![0.5]), (1 << 63) - 1)
@@ -211,7 +211,7 @@ fn paths_start_at_the_file_or_for_overrides_at_the_working_directory() {
 #[test]
 fn the_record_is_complete_and_in_a_fixed_order() {
     let record = serde_json::to_string(&resolved(TEXT, &[]).experiment).unwrap();
-    let head = r#"{"network":{"definition":"net.prototxt","weights":"net.caffemodel"},"dataset":{"kind":"mnist","images":"images.gz","labels":"labels.gz","scale":0.00390625,"mean":[0.0],"std":[1.0]},"memories":[{"name":"dram","technology":"uniform","ber":0.001,"protected_msbs":3,"lifetime":null}],"link":{"rounding":"nearest_even"},"subsets":["#;
+    let head = r#"{"network":{"definition":"net.prototxt","weights":"net.caffemodel"},"dataset":{"kind":"mnist","images":"images.gz","labels":"labels.gz","scale":0.00390625,"mean":[0.0],"std":[1.0]},"memories":[{"name":"dram","technology":"uniform","ber":0.001,"geometry":{"banks":1,"rows":null,"columns":8,"column_bits":64,"interleave":1},"protected_msbs":3,"how":"dual_rail","lifetime":null}],"link":{"rounding":"nearest_even","layout":"packed","granule_bytes":64,"tag_bits":0,"block_words":64,"io_pj_per_bit":0.0,"pack_pj_per_word":0.0},"workload":{"inferences_per_second":null},"subsets":["#;
     assert!(record.starts_with(head), "{record}");
     let fc1 = r#"{"name":"weight_fc1","words":8640,"format":{"kind":"fixed","bits":16,"binary_point":"subset","rounding":"nearest_even"},"bits":16,"link_bits":8,"path":["dram","link"]}"#;
     assert!(record.contains(fc1), "{record}");

@@ -125,14 +125,15 @@ fn technologies_are_listed() {
         (
             r#"technology = "uniform""#,
             r#"technology = "unifrom""#,
-            r#"c.toml:13:14: `memories.dram.technology` must be `uniform`, found the string "unifrom"
+            r#"c.toml:13:14: `memories.dram.technology` must be one of `uniform`, `sram`, `dram`, found the string "unifrom"
     help: did you mean `uniform`?"#,
         ),
         (
             r#"technology = "uniform""#,
-            r#"technology = "sram"
+            r#"technology = "mram"
 vdd = 1"#,
-            r#"c.toml:13:14: `memories.dram.technology` must be `uniform`, found the string "sram""#,
+            r#"c.toml:13:14: `memories.dram.technology` must be one of `uniform`, `sram`, `dram`, found the string "mram"
+    help: did you mean `sram`?"#,
         ),
         (
             "[memories.dram]",
@@ -157,12 +158,17 @@ fn paths_name_memories_and_the_link() {
         (
             r#"["dram"]"#,
             r#"["dram", "dram"]"#,
-            r#"c.toml:19:23: `placement."weight_*"` names the stop "dram" twice: a word passes each stop once"#,
+            r#"c.toml:19:23: `placement."weight_*"` names the stop "dram" twice in a row: a word that returns has been elsewhere"#,
         ),
         (
             r#"["dram"]"#,
-            r#"["dram", "link", "link"]"#,
-            r#"c.toml:19:31: `placement."weight_*"` names the stop "link" twice: a word passes each stop once"#,
+            r#"["dram", "link", "dram", "link", "link"]"#,
+            r#"c.toml:19:47: `placement."weight_*"` names the stop "link" twice in a row: a word that returns has been elsewhere"#,
+        ),
+        (
+            r#"["dram"]"#,
+            r#"["dram", "link", "dram", "link", "dram", "link", "dram", "link", "dram", "link", "dram", "link", "dram", "link", "dram", "link", "dram"]"#,
+            r#"c.toml:19:14: `placement."weight_*"` must be a list of at most 16 stops, found 17"#,
         ),
         (
             r#"["dram"]"#,
