@@ -25,6 +25,9 @@ pub enum Command {
     Run {
         /// The experiment.
         config: PathBuf,
+        /// Run each stop alone, too, to split the accuracy loss.
+        #[arg(long)]
+        attribute: bool,
         #[command(flatten)]
         overrides: Overrides,
         #[command(flatten)]
@@ -43,6 +46,20 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Run several experiments and show them side by side: which is better on what, and whether that survives halving and
+    /// doubling every constant that is not a found one.
+    Compare {
+        /// The experiments.
+        #[arg(required = true, num_args = 2..)]
+        configs: Vec<PathBuf>,
+        /// Trials of a design whose bit error rate a halved or doubled constant changes, at most its own number.
+        #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        variation_trials: u64,
+        #[command(flatten)]
+        overrides: Overrides,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Show a network's layers, shapes, multiply-accumulates and data subsets with their share of the volume.
     Inspect {
         /// The network definition.
@@ -54,12 +71,73 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show the permanent faults of one device, and export them as a map that can be imported (`error.map`).
+    Map {
+        /// The experiment.
+        config: PathBuf,
+        /// This memory alone.
+        #[arg(long, value_name = "NAME")]
+        memory: Option<String>,
+        /// The device: trials are numbered from 0.
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        trial: u64,
+        /// Write the weak cells to this file: memory, bank, row, column, bit, direction.
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
+        #[command(flatten)]
+        overrides: Overrides,
+        /// Print JSON alone on standard output.
+        #[arg(long)]
+        json: bool,
+    },
     /// Check an experiment without running it: volumes, bits at risk, expected flips, memory, work.
     Check {
         /// The experiment.
         config: PathBuf,
         #[command(flatten)]
         overrides: Overrides,
+        /// Print JSON alone on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show error rate, energy and power of a memory at its operating points, without any network.
+    Memory {
+        /// A preset of errors, one of energy, or both, of one technology: see `approxmem presets`.
+        #[arg(required = true, value_name = "PRESET")]
+        presets: Vec<String>,
+        /// An axis of the grid: KEY=0..8 (inclusive integers), KEY=a..b/n (n points), KEY=1e-8..1e-1*10 (geometric) or
+        /// KEY=[x, y] (list), as in --over v=0.75..1.0/11; `bit_error_rate=[1e-4, 1e-3]` looks for the voltage or the refresh
+        /// interval. Repeat it for more axes.
+        #[arg(long, value_name = "KEY=VALUES")]
+        over: Vec<String>,
+        /// Set a key of the memory, as in `--set temp_c=70`; keys need not name their table.
+        #[arg(long, value_name = "KEY=VALUE")]
+        set: Vec<String>,
+        /// Print CSV alone on standard output.
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+        /// Print JSON alone on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the presets of memories, or show one.
+    #[command(args_conflicts_with_subcommands = true)]
+    Presets {
+        #[command(subcommand)]
+        command: Option<PresetsCommand>,
+        /// Print JSON alone on standard output.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What `presets` shows.
+#[derive(Debug, Subcommand)]
+pub enum PresetsCommand {
+    /// Show every constant of a preset with its unit, its source and how it is known.
+    Show {
+        /// The preset.
+        name: String,
         /// Print JSON alone on standard output.
         #[arg(long)]
         json: bool,

@@ -6,7 +6,7 @@ use super::output;
 use super::progress::Voice;
 use super::session::Session;
 use crate::campaign;
-use crate::experiment::{Experiment, Site, Volume};
+use crate::experiment::{Experiment, Site, Volume, flip_std};
 use crate::inference::{self, Engine, NoHook, Start};
 use crate::network::Network;
 use crate::report::{grouped, percent, table};
@@ -21,7 +21,7 @@ struct Forecast {
     volume: Volume,
     bits_at_risk: u64,
     flips_expected_per_trial: f64,
-    flips_expected_std: f64,
+    flips_expected_std: Option<f64>,
     trials: u64,
     images: u64,
     forward_passes_images: u64,
@@ -76,7 +76,7 @@ impl Forecast {
             volume: Volume::of(experiment),
             bits_at_risk: sites.iter().map(Site::bits_at_risk).sum(),
             flips_expected_per_trial: sites.iter().map(Site::expected_flips).sum(),
-            flips_expected_std: sites.iter().map(Site::flip_variance).sum::<f64>().sqrt(),
+            flips_expected_std: flip_std(&sites, &experiment.memories),
             trials: experiment.trials,
             images,
             forward_passes_images: passes,
@@ -102,7 +102,10 @@ impl Forecast {
             "total".to_owned(),
             String::new(),
             grouped(self.bits_at_risk),
-            format!("{:.2} ± {:.2}", self.flips_expected_per_trial, self.flips_expected_std),
+            match self.flips_expected_std {
+                Some(std) => format!("{:.2} ± {std:.2}", self.flips_expected_per_trial),
+                None => format!("{:.2}", self.flips_expected_per_trial),
+            },
         ];
         let header = ["subset", "memory", "bits_at_risk", "flips_expected_per_trial"];
         let time = match self.time_estimate_s {

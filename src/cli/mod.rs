@@ -2,15 +2,19 @@
 
 mod arguments;
 mod check;
+mod compare;
 mod failure;
 mod inspect;
+mod map;
+mod memory;
 mod output;
+mod presets;
 mod progress;
 mod run;
 mod session;
 mod sweep;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, PresetsCommand};
 use clap::Parser as _;
 use failure::Failure;
 use progress::Voice;
@@ -35,12 +39,32 @@ pub fn main() -> ExitCode {
 
 fn execute(command: Command, voice: Voice) -> Result<(), Failure> {
     match command {
-        Command::Run { config, overrides, output } => run::run(&config, &overrides, &output, voice),
+        Command::Run { config, attribute, overrides, output } => {
+            run::run(&config, attribute, &overrides, &output, voice)
+        }
         Command::Sweep { config, over, overrides, output } => {
             sweep::sweep(&config, &over, &overrides, &output, voice)
         }
+        Command::Compare { configs, variation_trials, overrides, output } => {
+            compare::compare(&configs, variation_trials, &overrides, &output, voice)
+        }
         Command::Inspect { network, weights, json } => {
             inspect::inspect(&network, weights.as_deref(), json, voice)
+        }
+        Command::Map { config, memory, trial, export, overrides, json } => {
+            map::map(&config, memory.as_deref(), trial, export.as_deref(), &overrides, json, voice)
+        }
+        Command::Memory { presets, over, set, csv, json } => {
+            let form = match (csv, json) {
+                (true, _) => memory::Form::Csv,
+                (false, true) => memory::Form::Json,
+                (false, false) => memory::Form::Text,
+            };
+            memory::memory(&presets, &over, &set, form, voice)
+        }
+        Command::Presets { command: None, json } => presets::list(json),
+        Command::Presets { command: Some(PresetsCommand::Show { name, json }), .. } => {
+            presets::show(&name, json)
         }
         Command::Check { config, overrides, json } => check::check(&config, &overrides, json, voice),
     }

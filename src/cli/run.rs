@@ -7,7 +7,7 @@ use super::progress::Voice;
 use super::session::Session;
 use crate::campaign::{self, Outcome};
 use crate::experiment::{Experiment, Prepared};
-use crate::report::{self, RunResult};
+use crate::report::{self, AttributionFigures, RunResult};
 use std::path::Path;
 
 /// Names of the result files.
@@ -21,13 +21,23 @@ const MOST_THREADS: usize = 256;
 ///
 /// # Errors
 /// Exit code 2 before anything is run, or Exit code 1.
-pub fn run(config: &Path, overrides: &Overrides, output: &Output, voice: Voice) -> Result<(), Failure> {
+pub fn run(
+    config: &Path,
+    attribute: bool,
+    overrides: &Overrides,
+    output: &Output,
+    voice: Voice,
+) -> Result<(), Failure> {
     let session = Session::open(config, overrides, voice)?;
     let folder = Folder::choose(output.out.as_deref(), output.json, config, &FILES)?;
     let experiment = &session.resolved.experiment;
     let (outcome, result) = in_pool(output.threads, || {
         let prepared = prepare(session.network, experiment)?;
-        measure(experiment, &prepared, voice)
+        let (outcome, mut result) = measure(experiment, &prepared, voice)?;
+        if attribute {
+            result.attribution = Some(split(experiment, &prepared, &result, voice)?);
+        }
+        Ok::<_, Failure>((outcome, result))
     })??;
     let json = output::json(&result);
     if let Some(folder) = &folder {
@@ -68,6 +78,21 @@ pub fn measure(
     let outcome = outcome.map_err(|error| Failure::broken(&error))?;
     let result = RunResult::new(experiment, &outcome);
     Ok((outcome, result))
+}
+
+/// The accuracy loss of `result` split by stop.
+fn split(
+    experiment: &Experiment,
+    prepared: &Prepared,
+    result: &RunResult,
+    voice: Voice,
+) -> Result<AttributionFigures, Failure> {
+    let bar =
+        voice.bar(experiment.trials * experiment.erring_memories().len() as u64, "trials of stops alone");
+    let attribution = campaign::attribute(experiment, prepared, &|done| bar.set_position(done));
+    bar.finish_and_clear();
+    let attribution = attribution.map_err(|error| Failure::broken(&error))?;
+    Ok(AttributionFigures::new(experiment, result, &attribution))
 }
 
 /// Runs `work` on the number of threads asked for.

@@ -3,8 +3,10 @@
 use super::arguments::Overrides;
 use super::failure::{Failure, MISTAKES_SHOWN, Mistake};
 use super::progress::Voice;
-use crate::config::{Document, Resolved};
+use crate::config::{Document, Problem, Resolved};
+use crate::experiment::Experiment;
 use crate::network::{self, Network};
+use crate::report::EnergyFigures;
 use std::path::Path;
 
 /// A resolved experiment, and the network that it names.
@@ -40,25 +42,47 @@ pub fn document(config: &Path, overrides: &Overrides) -> Result<Document, Failur
     Ok(document)
 }
 
-/// Reads the network of `document` and resolves the experiment on it.
+/// Reads the network of `document` and resolves the experiment on it; says what is doubtful about it.
 ///
 /// # Errors
 /// Exit code 2 with every mistake found.
 pub fn resolve(document: &Document, voice: Voice) -> Result<(Network, Resolved), Failure> {
+    let (network, resolved) = load(document, voice)?;
+    warn(&resolved.warnings.0, voice);
+    Ok((network, resolved))
+}
+
+/// [`resolve`], the warnings left to the caller.
+///
+/// # Errors
+/// Exit code 2 with every mistake found.
+pub fn load(document: &Document, voice: Voice) -> Result<(Network, Resolved), Failure> {
     let source = document.network_source()?;
     let mut network = read_definition(&source.definition.path, voice)?;
     let resolved = document.resolve(&network)?;
-    let warnings = &resolved.warnings.0;
+    check_cost(&resolved.experiment)?;
+    if let Some(weights) = &source.weights {
+        load_weights(&mut network, &weights.path, voice)?;
+    }
+    Ok((network, resolved))
+}
+
+/// Says `warnings`, of a great many the first.
+pub fn warn(warnings: &[Problem], voice: Voice) {
     for warning in warnings.iter().take(MISTAKES_SHOWN) {
         voice.say(Mistake::from(warning).into_warning().rendered().trim_end());
     }
     if warnings.len() > MISTAKES_SHOWN {
         voice.say(&format!("{} warnings, {MISTAKES_SHOWN} shown", warnings.len()));
     }
-    if let Some(weights) = &source.weights {
-        load_weights(&mut network, &weights.path, voice)?;
-    }
-    Ok((network, resolved))
+}
+
+/// Refuses energies that do not fit the operating point, before anything is run.
+///
+/// # Errors
+/// Exit code 2.
+pub fn check_cost(experiment: &Experiment) -> Result<(), Failure> {
+    EnergyFigures::of(experiment).map(drop).map_err(|error| Failure::refused(&error))
 }
 
 /// Reads a network definition and says what the importer left out.

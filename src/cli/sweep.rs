@@ -5,12 +5,13 @@ use super::failure::{Failure, Mistake};
 use super::output::{self, Folder};
 use super::progress::Voice;
 use super::{run, session};
-use crate::config::{Document, axis};
+use crate::config::{Document, Problem, Problems, axis};
 use crate::dataset::Dataset;
 use crate::experiment::{DatasetSource, Experiment, NetworkSource, Prepared};
 use crate::inference::Engine;
 use crate::network::Network;
 use crate::report::{self, Point, SweepResult};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Names of the result files.
@@ -36,15 +37,17 @@ pub fn sweep(
     check_axes(&axes)?;
     let points = grid(&axes);
     let mut plan = Plan::default();
-    let silence = Voice::new(true);
-    for (index, point) in points.iter().enumerate() {
+    let mut doubts = Doubts::default();
+    for point in &points {
         let mut document = document.clone();
-        for (axis, &value) in axes.iter().zip(point) {
-            document.assign("--over", &axis.assignment(value))?;
+        let assignments: Vec<_> =
+            axes.iter().zip(point).map(|(axis, &value)| axis.assignment(value)).collect();
+        for assignment in &assignments {
+            document.assign("--over", assignment)?;
         }
-        // What is doubtful about the configuration is said once, not at every point.
-        plan.add(&document, if index == 0 { voice } else { silence })?;
+        doubts.add(plan.add(&document, voice)?, &assignments);
     }
+    session::warn(&doubts.warnings(points.len()), voice);
     let folder = Folder::choose(output.out.as_deref(), output.json, config, &FILES)?;
     let keys = axes.iter().map(|axis| axis.key.clone()).collect();
     let value = |(axis, index): (&axis::Axis, usize)| axis.values[index].clone();
@@ -66,7 +69,10 @@ pub fn sweep(
 }
 
 /// Refuses axes that set the same key, and grids of too many points.
-fn check_axes(axes: &[axis::Axis]) -> Result<(), Failure> {
+///
+/// # Errors
+/// Exit code 2.
+pub(super) fn check_axes(axes: &[axis::Axis]) -> Result<(), Failure> {
     let mut mistakes = Vec::new();
     for (index, axis) in axes.iter().enumerate() {
         if let Some(other) = axes[..index].iter().find(|other| other.overlaps(axis)) {
@@ -84,13 +90,63 @@ fn check_axes(axes: &[axis::Axis]) -> Result<(), Failure> {
 }
 
 /// Every combination of the axes' values by index, the last axis running fastest.
-fn grid(axes: &[axis::Axis]) -> Vec<Vec<usize>> {
+pub(super) fn grid(axes: &[axis::Axis]) -> Vec<Vec<usize>> {
     axes.iter().fold(vec![Vec::new()], |points, axis| {
         let extended = points.iter().flat_map(|point| {
             (0..axis.values.len()).map(move |index| point.iter().copied().chain([index]).collect())
         });
         extended.collect()
     })
+}
+
+/// What is doubtful about the points of a sweep.
+#[derive(Default)]
+struct Doubts {
+    /// Each distinct warning, in the order in which they are met.
+    found: Vec<Warning>,
+    /// Its index by its message, the name of its source, and offset and text of its place.
+    indices: HashMap<(String, String, usize, String), usize>,
+}
+
+struct Warning {
+    problem: Problem,
+    /// The assignments of the first point that gives rise to it.
+    first: String,
+    /// How many points do.
+    points: usize,
+}
+
+impl Doubts {
+    /// Notes the warnings of the point that `assignments` make.
+    fn add(&mut self, warnings: Problems, assignments: &[String]) {
+        for problem in warnings.0 {
+            let Problem { message, source, span, .. } = &problem;
+            let place = source.text.get(span.clone()).unwrap_or_default().to_owned();
+            let key = (message.clone(), source.name.clone(), span.start, place);
+            let index = *self.indices.entry(key).or_insert(self.found.len());
+            if index == self.found.len() {
+                self.found.push(Warning { problem, first: assignments.join(", "), points: 0 });
+            }
+            self.found[index].points += 1;
+        }
+    }
+
+    /// Each warning once, with the point that causes it unless all `points` do.
+    fn warnings(self, points: usize) -> Vec<Problem> {
+        let told = self.found.into_iter().map(|warning| {
+            let Warning { mut problem, first, points: caused_by } = warning;
+            if caused_by < points {
+                let others = if caused_by == 1 {
+                    String::new()
+                } else {
+                    format!(", the first of {caused_by} points of {points}")
+                };
+                problem.message = format!("{} (at {first}{others})", problem.message);
+            }
+            problem
+        });
+        told.collect()
+    }
 }
 
 /// The experiments of a sweep over the networks that they name; most sweeps name one.
@@ -104,20 +160,22 @@ struct Plan {
 }
 
 impl Plan {
-    fn add(&mut self, document: &Document, voice: Voice) -> Result<(), Failure> {
+    /// Adds the experiment of `document`; returns what is doubtful about it.
+    fn add(&mut self, document: &Document, voice: Voice) -> Result<Problems, Failure> {
         let source = document.network_source()?;
         let known = self.networks.iter().position(|(known, _)| *known == source);
         let (index, resolved) = if let Some(index) = known {
             (index, document.resolve(&self.networks[index].1)?)
         } else {
-            let (network, resolved) = session::resolve(document, voice)?;
+            let (network, resolved) = session::load(document, voice)?;
             Engine::new(&network).map_err(|error| Failure::refused(&error))?;
             self.networks.push((source, network));
             (self.networks.len() - 1, resolved)
         };
+        session::check_cost(&resolved.experiment)?;
         self.check_dataset(index, &resolved.experiment)?;
         self.experiments.push((index, resolved.experiment));
-        Ok(())
+        Ok(resolved.warnings)
     }
 
     fn check_dataset(&mut self, network: usize, experiment: &Experiment) -> Result<(), Failure> {

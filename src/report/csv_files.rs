@@ -1,5 +1,6 @@
 //! Tables as CSV (RFC 4180): one header row, a unit in each column name, `.` as decimal point, empty for undefined.
 
+use super::energy::EnergyFigures;
 use super::result::{ClassFigures, RunResult, SubsetFigures};
 use super::sweep::SweepResult;
 use crate::campaign::Outcome;
@@ -117,10 +118,46 @@ pub fn sweep_csv(sweep: &SweepResult) -> String {
         "volume_bits_stored",
         "volume_bits_moved",
         "volume_reduction",
+        "energy_pj",
+        "energy_saving",
+        "allocated_energy_pj",
+        "allocated_energy_saving",
     ]);
-    let rows =
-        sweep.points.iter().map(|point| point.values.iter().cloned().chain(run_row(&point.result)).collect());
+    let memories = memories(sweep);
+    let flips: Vec<String> = memories.iter().map(|memory| format!("flips_mean_{memory}")).collect();
+    header.extend(flips.iter().map(String::as_str));
+    let rows = sweep.points.iter().map(|point| {
+        let run = &point.result;
+        let flips = memories.iter().map(|&memory| optional(flips_in(run, memory)));
+        point.values.iter().cloned().chain(run_row(run)).chain(energy_row(run)).chain(flips).collect()
+    });
     write(&header, rows)
+}
+
+/// Memories in which a data subset rests at some point of `sweep`, in the order in which they are met.
+fn memories(sweep: &SweepResult) -> Vec<&str> {
+    let mut distinct = Vec::new();
+    for faults in sweep.points.iter().flat_map(|point| &point.result.faults.by_memory) {
+        if !distinct.contains(&faults.memory.as_str()) {
+            distinct.push(faults.memory.as_str());
+        }
+    }
+    distinct
+}
+
+/// Wrong bits that `memory` delivers per trial; `None` if no data subset rests there.
+fn flips_in(run: &RunResult, memory: &str) -> Option<f64> {
+    run.faults.by_memory.iter().find(|faults| faults.memory == memory).map(|faults| faults.flips_mean)
+}
+
+fn energy_row(run: &RunResult) -> [String; 4] {
+    let energy = run.energy.as_ref();
+    [
+        optional(energy.and_then(|energy| energy.design.total_pj)),
+        optional(energy.and_then(|energy| energy.saving)),
+        optional(energy.and_then(EnergyFigures::allocated_pj)),
+        optional(energy.and_then(|energy| energy.allocated_saving)),
+    ]
 }
 
 fn run_row(run: &RunResult) -> Vec<String> {
@@ -160,7 +197,7 @@ fn optional(value: Option<impl ToString>) -> String {
     value.map_or(String::new(), |value| value.to_string())
 }
 
-fn write(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn write(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let fits = "memory takes every record, and each has the length of the header";
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(header).expect(fits);

@@ -1,7 +1,9 @@
 //! The result schema: every figure of a run, with stable paths.
 
+use super::attribution::AttributionFigures;
+use super::energy::{self, EnergyFigures};
 use crate::campaign::{ClassScore, Outcome, Score, Summary, Trial};
-use crate::experiment::{Experiment, Site, Stop, StoredSubset, Volume};
+use crate::experiment::{Experiment, Site, Stop, StoredSubset, Volume, flip_std};
 use serde::Serialize;
 
 /// Version of the schema of `result.json` and `sweep.json`; a change of meaning or the removal of a path raises it.
@@ -160,6 +162,21 @@ pub struct StopFaults {
     pub flips_mean: f64,
 }
 
+/// Faults in one memory, all data subsets together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MemoryFaults {
+    /// Memory.
+    pub memory: String,
+    /// Bits in cells that may err.
+    pub bits_at_risk: u64,
+    /// Wrong bits expected per trial.
+    pub flips_expected: f64,
+    /// Wrong bits delivered per trial, mean over trials.
+    pub flips_mean: f64,
+    /// Share of all wrong bits delivered; null if there are none.
+    pub share: Option<f64>,
+}
+
 /// Faults per trial, expected and delivered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Faults {
@@ -167,13 +184,16 @@ pub struct Faults {
     pub bits_at_risk: u64,
     /// Wrong bits expected per trial; a neuron bit counts once per image.
     pub flips_expected: f64,
-    /// Standard deviation of that number over trials, by the binomial law.
-    pub flips_expected_std: f64,
+    /// Standard deviation of that number over trials, by the binomial law; null where cells depend on each other (columns that share
+    /// variation, bad lines, devices of different quality).
+    pub flips_expected_std: Option<f64>,
     /// Wrong bits delivered per trial, mean over trials.
     pub flips_mean: f64,
     /// Standard deviation over trials; null for one trial.
     pub flips_std: Option<f64>,
-    /// The same at each stop.
+    /// The same in each memory.
+    pub by_memory: Vec<MemoryFaults>,
+    /// The same at each stop of each data subset.
     pub by_stop: Vec<StopFaults>,
 }
 
@@ -221,8 +241,15 @@ pub struct RunResult {
     pub classes: Vec<ClassFigures>,
     /// Bit errors.
     pub faults: Faults,
+    /// What each stop costs alone, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<AttributionFigures>,
     /// Data volume.
     pub volume: Volume,
+    /// Energy of the memories per inference; null where energies do not fit the operating point.
+    pub energy: Option<EnergyFigures>,
+    /// What a reader of the figures must know.
+    pub notes: Vec<String>,
     /// Every data subset in layer order.
     pub subsets: Vec<SubsetFigures>,
 }
@@ -243,7 +270,10 @@ impl RunResult {
             approximate: approximate(experiment, outcome),
             classes: class_figures(outcome),
             faults: faults(experiment, outcome),
+            attribution: None,
             volume: Volume::of(experiment),
+            energy: EnergyFigures::of(experiment).ok(),
+            notes: energy::notes(experiment),
             subsets: subset_figures(experiment),
         }
     }
@@ -323,19 +353,50 @@ fn faults(experiment: &Experiment, outcome: &Outcome) -> Faults {
         memory: experiment.memories[site.residency.memory].name.clone(),
         word_bits: site.residency.word_bits,
         protected_msbs: site.protected_msbs,
-        bit_error_rate: site.bit_error_rate,
+        bit_error_rate: site.bit_error_rate(),
         bits_at_risk: site.bits_at_risk(),
         flips_expected: site.expected_flips(),
         flips_mean: over_trials(outcome, |trial| trial.flips[index] as f64).mean,
     });
+    let by_memory = experiment
+        .memories
+        .iter()
+        .enumerate()
+        .filter_map(|(memory, _)| memory_faults(experiment, outcome, memory, flips.mean));
     Faults {
+        by_memory: by_memory.collect(),
         bits_at_risk: outcome.sites.iter().map(Site::bits_at_risk).sum(),
         flips_expected: outcome.sites.iter().map(Site::expected_flips).sum(),
-        flips_expected_std: outcome.sites.iter().map(Site::flip_variance).sum::<f64>().sqrt(),
+        flips_expected_std: flip_std(&outcome.sites, &experiment.memories),
         flips_mean: flips.mean,
         flips_std: flips.std,
         by_stop: by_stop.collect(),
     }
+}
+
+/// The faults in memory `memory`; `None` if no data subset rests there.
+fn memory_faults(
+    experiment: &Experiment,
+    outcome: &Outcome,
+    memory: usize,
+    all: f64,
+) -> Option<MemoryFaults> {
+    let here = |site: &Site| site.residency.memory == memory;
+    let sites: Vec<_> = outcome.sites.iter().filter(|site| here(site)).collect();
+    if sites.is_empty() {
+        return None;
+    }
+    let flips = |trial: &Trial| -> u64 {
+        outcome.sites.iter().zip(&trial.flips).filter(|(site, _)| here(site)).map(|(_, flips)| flips).sum()
+    };
+    let flips_mean = over_trials(outcome, |trial| flips(trial) as f64).mean;
+    Some(MemoryFaults {
+        memory: experiment.memories[memory].name.clone(),
+        bits_at_risk: sites.iter().map(|site| site.bits_at_risk()).sum(),
+        flips_expected: sites.iter().map(|site| site.expected_flips()).sum(),
+        flips_mean,
+        share: (all > 0.0).then(|| flips_mean / all),
+    })
 }
 
 fn subset_figures(experiment: &Experiment) -> Vec<SubsetFigures> {

@@ -1,8 +1,10 @@
 //! Tables for the terminal. Every column that holds a quantity carries its unit in its name.
 
-use super::result::{Accuracy, Approximate, RunResult};
+use super::energy::{EnergyFigures, picojoules, share};
+use super::result::{Accuracy, Approximate, MemoryFaults, RunResult};
 use super::sweep::SweepResult;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// A rule under the header and nothing else: it reads well and can be pasted anywhere.
@@ -37,9 +39,16 @@ pub fn grouped(value: impl Into<u128>) -> String {
     text
 }
 
-/// A share as percent with two decimals.
+/// A share as percent with two decimals; what rounds to nothing has no sign.
 pub fn percent(share: f64) -> String {
-    format!("{:.2}", share * 100.0)
+    let text = format!("{:.2}", share * 100.0);
+    if text == "-0.00" { "0.00".to_owned() } else { text }
+}
+
+/// A probability: as short as it is exact, else four digits.
+fn rate(rate: f64) -> String {
+    let exact = format!("{rate:e}");
+    if exact.len() <= 8 { exact } else { format!("{rate:.3e}") }
 }
 
 fn optional(value: Option<f64>, text: fn(f64) -> String) -> String {
@@ -51,7 +60,7 @@ fn interval(value: Option<[f64; 2]>) -> String {
 }
 
 /// A count that may have a fraction: whole numbers above 1000, else two decimals.
-fn mean_count(value: f64) -> String {
+pub(super) fn grouped_mean(value: f64) -> String {
     if value >= 1000.0 { grouped(value.round() as u64) } else { format!("{value:.2}") }
 }
 
@@ -62,8 +71,17 @@ pub fn run_text(result: &RunResult) -> String {
     push(&mut text, &trials_table(&result.approximate));
     push(&mut text, &class_table(result));
     push(&mut text, &fault_table(result));
+    if let Some(attribution) = &result.attribution {
+        push(&mut text, &attribution.text());
+    }
     push(&mut text, &volume_table(result));
+    if let Some(energy) = &result.energy {
+        push(&mut text, &energy.text());
+    }
     push(&mut text, &subset_table(result));
+    for note in &result.notes {
+        push(&mut text, &format!("note: {note}"));
+    }
     text
 }
 
@@ -95,8 +113,8 @@ fn accuracy_table(result: &RunResult) -> String {
             optional(approximate.top5_mean, percent),
             percent(approximate.agreement_mean),
             optional(approximate.rpa_mean, percent),
-            mean_count(approximate.nan_images_mean),
-            mean_count(approximate.infinite_images_mean),
+            grouped_mean(approximate.nan_images_mean),
+            grouped_mean(approximate.infinite_images_mean),
         ],
     ];
     let measure =
@@ -158,7 +176,7 @@ fn class_table(result: &RunResult) -> String {
             share(class.quantised_correct.into()),
             share(class.correct_mean),
             percent(*loss),
-            mean_count(class.predicted_mean),
+            grouped_mean(class.predicted_mean),
         ]
     });
     format!(
@@ -190,10 +208,24 @@ fn fault_table(result: &RunResult) -> String {
             stop.memory.clone(),
             stop.word_bits.to_string(),
             stop.protected_msbs.to_string(),
-            format!("{:e}", stop.bit_error_rate),
+            rate(stop.bit_error_rate),
             grouped(stop.bits_at_risk),
-            mean_count(stop.flips_expected),
-            mean_count(stop.flips_mean),
+            grouped_mean(stop.flips_expected),
+            grouped_mean(stop.flips_mean),
+        ]
+    });
+    // Where there is one memory only, the total says the same.
+    let memories: &[MemoryFaults] = if faults.by_memory.len() > 1 { &faults.by_memory } else { &[] };
+    let memories = memories.iter().map(|memory| {
+        vec![
+            "all".to_owned(),
+            memory.memory.clone(),
+            String::new(),
+            String::new(),
+            String::new(),
+            grouped(memory.bits_at_risk),
+            grouped_mean(memory.flips_expected),
+            grouped_mean(memory.flips_mean),
         ]
     });
     let total = vec![
@@ -203,15 +235,18 @@ fn fault_table(result: &RunResult) -> String {
         String::new(),
         String::new(),
         grouped(faults.bits_at_risk),
-        format!("{} ± {}", mean_count(faults.flips_expected), mean_count(faults.flips_expected_std)),
+        match faults.flips_expected_std {
+            Some(std) => format!("{} ± {}", grouped_mean(faults.flips_expected), grouped_mean(std)),
+            None => grouped_mean(faults.flips_expected),
+        },
         match faults.flips_std {
-            Some(std) => format!("{} ± {}", mean_count(faults.flips_mean), mean_count(std)),
-            None => mean_count(faults.flips_mean),
+            Some(std) => format!("{} ± {}", grouped_mean(faults.flips_mean), grouped_mean(std)),
+            None => grouped_mean(faults.flips_mean),
         },
     ];
     format!(
-        "Bit errors per trial (± standard deviation over trials)\n{}",
-        table(&header, stops.chain([total]))
+        "Bit errors per trial: neurons once per image (± standard deviation over trials)\n{}",
+        table(&header, stops.chain(memories).chain([total]))
     )
 }
 
@@ -284,12 +319,17 @@ pub fn sweep_text(result: &SweepResult) -> String {
     let mut header: Vec<&str> = result.axes.iter().map(String::as_str).collect();
     header.extend(varied.iter().map(|&column| first[column].column));
     header.extend(["flips", "quantised_%", "top1_%", "agreement_%", "rpa_%", "rpa_ci95_%", "reduction_%"]);
+    let total_pj = |run: &RunResult| run.energy.as_ref().and_then(|energy| energy.design.total_pj);
+    let has_energy = points.iter().any(|(point, _)| total_pj(&point.result).is_some());
+    if has_energy {
+        header.extend(["energy_pj", "saving_%"]);
+    }
     let rows = points.iter().map(|(point, circumstances)| {
         let mut row: Vec<String> = point.values.clone();
         let run = &point.result;
         row.extend(varied.iter().map(|&column| circumstances[column].value.clone()));
         row.extend([
-            mean_count(run.faults.flips_mean),
+            grouped_mean(run.faults.flips_mean),
             percent(run.quantised.top1),
             percent(run.approximate.top1_mean),
             percent(run.approximate.agreement_mean),
@@ -297,16 +337,58 @@ pub fn sweep_text(result: &SweepResult) -> String {
             interval(run.approximate.rpa_ci95),
             percent(run.volume.reduction),
         ]);
+        if has_energy {
+            let saving = run.energy.as_ref().and_then(|energy: &EnergyFigures| energy.saving);
+            row.extend([picojoules(total_pj(run)), share(saving)]);
+        }
         row
     });
     let fixed = fixed.iter().map(|&column| format!("{}, ", first[column].phrase));
     let fixed: String = fixed.collect();
-    format!("{fixed}means over trials, reduction of the bits moved\n{}\n", table(&header, rows))
+    let energy = if has_energy { ", energy of the memories and the link per inference" } else { "" };
+    format!(
+        "{fixed}means over trials, reduction of the bits moved{energy}\n{}\n{}",
+        table(&header, rows),
+        sweep_notes(result)
+    )
+}
+
+/// Most notes that the summary of a sweep lists.
+const NOTES_SHOWN: usize = 20;
+
+/// The notes of all points, each once.
+fn sweep_notes(result: &SweepResult) -> String {
+    let mut counts = Vec::<(&str, u64)>::new();
+    let mut indices = HashMap::new();
+    for note in result.points.iter().flat_map(|point| &point.result.notes) {
+        let index = *indices.entry(note.as_str()).or_insert(counts.len());
+        if index == counts.len() {
+            counts.push((note, 0));
+        }
+        counts[index].1 += 1;
+    }
+    let points = grouped(result.points.len() as u64);
+    let mut text = String::new();
+    for &(note, count) in counts.iter().take(NOTES_SHOWN) {
+        let count = grouped(count);
+        writeln!(text, "\nnote (at {count} of {points} points): {note}")
+            .expect("writing to a string does not fail");
+    }
+    if counts.len() > NOTES_SHOWN {
+        writeln!(text, "\n{} notes, {NOTES_SHOWN} shown", grouped(counts.len() as u64))
+            .expect("writing to a string does not fail");
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_rounds_to_nothing_has_no_sign() {
+        assert_eq!([-1e-5, 1e-5, -1e-4, 0.5].map(percent), ["0.00", "0.00", "-0.01", "50.00"]);
+    }
 
     #[test]
     fn thousands_are_grouped() {
