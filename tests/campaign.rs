@@ -43,7 +43,7 @@ fn struck_by_hand(prepared: &Prepared, experiment: &Experiment, trial: u64) -> (
         assert_eq!(subset.operand, Operand::Weight);
         let memory = &experiment.memories[site.residency.memory];
         let key = MapKey::permanent(&memory.name, experiment.seed, trial);
-        let map = FaultMap::new(key, Probability::new(site.bit_error_rate).unwrap());
+        let map = FaultMap::new(key, Probability::new(site.bit_error_rate()).unwrap());
         let mut masks = vec![0; subset.words as usize];
         for word in StoredImage::new(site.residency, site.protected_msbs).unwrap().word_flips(&map) {
             masks[word.word as usize] = word.mask;
@@ -186,7 +186,7 @@ fn neuron_faults_are_binomial_over_images() {
     ]);
     for (index, site) in outcome.sites.iter().enumerate() {
         let delivered: u64 = outcome.trials.iter().map(|trial| trial.flips[index]).sum();
-        let (mean, variance) = (5.0 * site.expected_flips(), 5.0 * site.flip_variance());
+        let (mean, variance) = (5.0 * site.expected_flips(), 5.0 * site.flip_variance().unwrap());
         assert!(
             (delivered as f64 - mean).abs() < 5.0 * variance.sqrt(),
             "{delivered} flips, expected {mean}"

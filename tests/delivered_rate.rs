@@ -297,18 +297,18 @@ fn fixed_errors(p: f64, words: u64, protected_msbs: u32, code: impl Fn(u64) -> u
     let format = Format::Fixed { bits: 8, binary_point: BinaryPoint::At(0), rounding: Rounding::NearestEven };
     let codec = Codec::new(&format, &[Range { max_abs: 1.0 }], words as usize).unwrap();
     let lsb = 2.0_f64.powi(-7);
-    let stop = Stop::Memory(MemoryStop {
-        memory: "dram".to_owned(),
-        residency: residency(words, 8),
-        bit_error_rate: probability(p),
+    let stop = Stop::Memory(MemoryStop::uniform(
+        "dram",
+        residency(words, 8),
+        probability(p),
         protected_msbs,
-        lifetime: Lifetime::Permanent,
-    });
+        Lifetime::Permanent,
+    ));
     let path = Path::new(codec.clone(), codec.clone(), &[stop]).unwrap();
     let golden = |word: usize| codec.decode(word, code(word as u64));
     let (mut sum, mut squares, mut fourth) = (0.0, 0.0, 0.0);
     let draw = Draw { seed: SEED, trial: 20, redraw: Redraw::Trial };
-    path.strike(&draw, &mut StrikeBuffers::default(), &mut [0], golden, |word, value| {
+    path.strike(&draw, None, &mut StrikeBuffers::default(), &mut [0], golden, |word, value| {
         let error = f64::from(value - golden(word)) / lsb;
         sum += error;
         squares += error * error;
@@ -431,13 +431,14 @@ fn cf15_single_flips_of_binary32() {
     let words = 2 * MEBI;
     let codec = Codec::new(&Format::Fp32, &[Range { max_abs: 1.0 }], words as usize).unwrap();
     let stop = |protected_msbs| {
-        Stop::Memory(MemoryStop {
-            memory: "dram".to_owned(),
-            residency: residency(words, 32),
-            bit_error_rate: probability(1e-4),
+        let cells = residency(words, 32);
+        Stop::Memory(MemoryStop::uniform(
+            "dram",
+            cells,
+            probability(1e-4),
             protected_msbs,
-            lifetime: Lifetime::Permanent,
-        })
+            Lifetime::Permanent,
+        ))
     };
     // A normal number in [1/4, 2) of either sign, so that no exponent flip makes a subnormal.
     let golden = |word: usize| {
@@ -449,6 +450,7 @@ fn cf15_single_flips_of_binary32() {
     let mut counts = [0u64; 33];
     Path::new(codec.clone(), codec.clone(), &[stop(0)]).unwrap().strike(
         &draw,
+        None,
         &mut buffers,
         &mut [0],
         golden,
@@ -491,6 +493,7 @@ fn cf15_single_flips_of_binary32() {
     let in_one_binade = |word: usize| f32::from_bits(golden(word).to_bits() & 0x807f_ffff | 127 << 23);
     Path::new(codec.clone(), codec, &[stop(9)]).unwrap().strike(
         &draw,
+        None,
         &mut buffers,
         &mut [0],
         in_one_binade,

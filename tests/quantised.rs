@@ -118,7 +118,7 @@ fn struck_file(prepared: &Prepared, experiment: &Experiment, trial: u64) -> (Vec
         let at = place(&file, &codes);
         let memory = &experiment.memories[site.residency.memory];
         let key = MapKey::permanent(&memory.name, experiment.seed, trial);
-        let map = FaultMap::new(key, Probability::new(site.bit_error_rate).unwrap());
+        let map = FaultMap::new(key, Probability::new(site.bit_error_rate()).unwrap());
         for word in StoredImage::new(site.residency, site.protected_msbs).unwrap().word_flips(&map) {
             file[at + word.word as usize] ^= word.mask as u8;
             flips += u64::from(word.mask.count_ones());

@@ -375,7 +375,7 @@ fn picture_lists() {
 }
 
 /// Settings that damage may put into a configuration.
-const CONFIG_SNIPPETS: [&str; 22] = [
+const CONFIG_SNIPPETS: [&str; 34] = [
     "\n[link]\nrounding = \"floor\"\n",
     "\n[link.bits]\n\"weight_*\" = 8\n",
     "\n\"neuron_*\" = { kind = \"int8\", scale = \"channel\" }\n",
@@ -385,6 +385,18 @@ const CONFIG_SNIPPETS: [&str; 22] = [
     "\nlifetime = \"transient\"\n",
     "\n[memories.\"a.b\"]\ntechnology = \"uniform\"\nber = 1\n",
     "\n\"*\" = [\"dram\", \"link\", \"dram\"]\n",
+    "\n[memories.s]\ntechnology = \"sram\"\nerror = { preset = \"sram.14nm.stutz21\", v = 0.8 }\n",
+    "\n[memories.r]\ntechnology = \"dram\"\nerror = { preset = \"dram.flikker48\", cell_layout = \"half\", refresh_interval_ms = [64, 1e9] }\n",
+    "\nenergy = { preset = \"cacti7.45nm.hp\", size_bytes = 4096, vmin_v = 0.5, word_bits = 65 }\n",
+    "\nenergy = { preset = \"ddr4_2400_8gb_x8\", idd0_ma = [] }\n",
+    "\nprotection = { how = \"8t\", delta_v = 1e308 }\n",
+    "\nprotection = { how = \"secded\" }\n",
+    "\ncurve = \"table\"\ntable_points = [[0.1, 0.2], [1e308, 1e-300]]\n",
+    "\nspatial = \"column\"\ncolumn_sigma = 1e-300\n",
+    "\ncapacity_bytes = 72057594037927936\nrow_bytes = 1\ncolumn_bits = 1\nbanks = 2\ninterleave = 65536\n",
+    "\n[workload]\ninferences_per_second = 1e-300\n",
+    "\nlayout = \"bitplane\"\ngranule_bytes = 1\ntag_bits = 1024\nblock_words = 1\n",
+    "\nber = [0, 1, 1e-300]\n",
     "\nmean = [1, 2, 3]\n",
     "\nstd = 0\n",
     "\nmean = \"x.npy\"\n",
@@ -409,7 +421,7 @@ fn resolves(document: &Document, network: &Network) -> bool {
     let experiment = &resolved.experiment;
     assert!(Volume::of(experiment).reduction.is_finite());
     for site in experiment.sites(10_000) {
-        assert!(site.expected_flips() >= 0.0 && site.flip_variance() >= 0.0);
+        assert!(site.expected_flips() >= 0.0 && site.flip_variance().is_none_or(|variance| variance >= 0.0));
     }
     true
 }
@@ -417,16 +429,21 @@ fn resolves(document: &Document, network: &Network) -> bool {
 #[test]
 fn config() {
     let network = read_definition(&Path::new(ROOT).join("models/lenet5/lenet5.prototxt")).unwrap();
-    let text = std::fs::read_to_string(Path::new(ROOT).join("configs/lenet5.toml")).unwrap();
-    let seed = text.replace("\"../", &format!("\"{ROOT}/"));
-    let input = Input::new("experiment.toml");
-    input.check(seed.as_bytes(), |path| {
-        Document::read(path).unwrap().resolve(&network).unwrap();
-        true
+    let seeds = ["configs/lenet5.toml", "configs/lenet5-hierarchy.toml"].map(|file| {
+        let text = std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
+        text.replace("\"../", &format!("\"{ROOT}/"))
     });
+    let input = Input::new("experiment.toml");
+    for seed in &seeds {
+        input.check(seed.as_bytes(), |path| {
+            Document::read(path).unwrap().resolve(&network).unwrap();
+            true
+        });
+    }
     bolero::check!().for_each(|bytes: &[u8]| {
         let mut script = Script::new(bytes);
-        let config = text::damaged(&seed, &CONFIG_SNIPPETS, &mut script);
+        let seed = script.pick(&seeds);
+        let config = text::damaged(seed, &CONFIG_SNIPPETS, &mut script);
         input.check(&config, |path| match Document::read(path) {
             Ok(document) => resolves(&document, &network),
             Err(problems) => {
@@ -465,6 +482,66 @@ fn overrides_and_axes() {
             } else {
                 document.set(&typed).is_ok() && resolves(&document, &network)
             }
+        });
+    });
+}
+
+/// A memory alone: any override and any axis is applied or refused, and the figures of what is applied are computed.
+#[test]
+fn memories_alone() {
+    let presets = [
+        &["sram.14nm.stutz21"][..],
+        &["sram.45nm.dpcs15", "cacti7.45nm.hp"],
+        &["dram.flikker48", "ddr4_2400_8gb_x8"],
+        &["lpddr4_3200_8gb_x16"],
+        &["cacti7.22nm.hp"],
+        &["stt.delta25"],
+    ];
+    let documents = presets.map(|names| {
+        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+        Document::of_presets(&names).unwrap()
+    });
+    let seeds = [
+        "v=0.75..1.0/11",
+        "bit_error_rate=[1e-4, 1e-3]",
+        "refresh_interval_ms=[64, [64, 64, 1e9]]",
+        "protected_msbs=0..8",
+        "word_bits=8",
+        "protection={how=\"8t\", delta_v=0.1}",
+        "size_bytes=2048..1048576*2",
+        "table_points=[[[0.5, 0.1], [0.6, 0.01]]]",
+        "error.temp_c=95",
+        "energy.idd0_ma=[[1, 2]]",
+        "curve=[probit, probit2, table]",
+        "direction=flip",
+    ];
+    let input = Input::new("memory");
+    bolero::check!().for_each(|bytes: &[u8]| {
+        let mut script = Script::new(bytes);
+        let document = script.pick(&documents);
+        let edits: Vec<_> = (0..4)
+            .map(|_| {
+                let seed = script.pick(&seeds);
+                let snippets = ["..", "*", "/", "[", "{", "\"", "=", "1e308", "-", "0.1", "1e-300", "33"];
+                let typed = text::damaged(seed, &snippets, &mut script);
+                String::from_utf8_lossy(&typed).into_owned()
+            })
+            .collect();
+        input.check(edits.join("\n").as_bytes(), |_| {
+            let mut document = document.clone();
+            for typed in &edits {
+                // What is refused leaves the memory as it was.
+                let _ = match axis::parse(typed) {
+                    Ok(axis) => document.assign_to_memory("--over", &axis.assignment(0)),
+                    Err(_) => document.assign_to_memory("--set", typed),
+                };
+            }
+            let Ok((memory, _)) = document.memory_alone() else { return false };
+            memory.figures().is_ok_and(|figures| {
+                let is_number = |value: f64| !value.is_nan();
+                assert!(figures.iter().all(|figure| figure.value.is_none_or(is_number)), "{figures:?}");
+                true
+            })
         });
     });
 }
