@@ -5,8 +5,9 @@
 use approxmem::fault::{
     Draw, FaultMap, Journal, MapKey, MemoryStop, Path, Redraw, Stop, StoredImage, StrikeBuffers,
 };
-use approxmem::memory::Lifetime;
+use approxmem::memory::cells::{Axis, Failure, Lines, Polarity};
 use approxmem::memory::residency::Residency;
+use approxmem::memory::{Geometry, Lifetime};
 use approxmem::number::{Codec, Format, Range};
 use approxmem::random::{Geometric, Key, Label, Masks, Probability};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -26,13 +27,8 @@ fn residency(words: usize, word_bits: u32) -> Residency {
 
 fn fp32_path(words: usize, rate: f64, lifetime: Lifetime) -> Path {
     let codec = Codec::new(&Format::Fp32, &[Range { max_abs: 1.0 }], words).expect("fp32 is a format");
-    let stop = Stop::Memory(MemoryStop {
-        memory: "dram".to_owned(),
-        residency: residency(words, 32),
-        bit_error_rate: probability(rate),
-        protected_msbs: 0,
-        lifetime,
-    });
+    let stop =
+        Stop::Memory(MemoryStop::uniform("dram", residency(words, 32), probability(rate), 0, lifetime));
     Path::new(codec.clone(), codec, &[stop]).expect("one stop of 32-bit words")
 }
 
@@ -84,11 +80,69 @@ fn large_maps(criterion: &mut Criterion) {
                 let draw = Draw { seed: 1, trial, redraw: Redraw::Trial };
                 path.strike(
                     &draw,
+                    None,
                     &mut buffers,
                     &mut [0],
                     |word| golden[word],
                     |word, value| stored[word] = value,
                 );
+            });
+        });
+    }
+    group.finish();
+}
+
+/// 1.95 Gbit at 1e-4 in memories of other kinds; compare with `alexnet_fp32/memcpy`.
+fn memories(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("alexnet_fp32_memories");
+    group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    let golden = weights(ALEXNET_WORDS);
+    let mut stored = golden.clone();
+    group.bench_function("memcpy", |bencher| {
+        bencher.iter(|| black_box(&mut stored).copy_from_slice(black_box(&golden)));
+    });
+    let codec =
+        Codec::new(&Format::Fp32, &[Range { max_abs: 1.0 }], ALEXNET_WORDS).expect("fp32 is a format");
+    let plain =
+        MemoryStop::uniform("dram", residency(ALEXNET_WORDS, 32), probability(1e-4), 0, Lifetime::Permanent);
+    let with = |change: &dyn Fn(&mut MemoryStop)| {
+        let mut stop = plain.clone();
+        change(&mut stop);
+        stop
+    };
+    let buffer = Geometry::new(8 << 20, 16, 8, 64).expect("1 MiB in 16 banks");
+    for (name, stop) in [
+        ("inverted", plain.clone()),
+        ("half_anti_cells", with(&|stop| stop.faults.failure = Failure::Stuck(Polarity::Share(0.5)))),
+        ("row_blocks", with(&|stop| stop.faults.failure = Failure::Stuck(Polarity::RowBlocks(512)))),
+        ("by_bit", with(&|stop| stop.faults.weak[24..].fill(1e-6))),
+        ("interleaved", with(&|stop| stop.geometry.interleave = 4)),
+        ("buffer_of_1_mib", with(&|stop| stop.geometry = buffer)),
+        (
+            "bad_columns",
+            with(&|stop| {
+                stop.geometry = buffer;
+                stop.faults.lines = Lines::Bad { axis: Axis::Column, share: 0.01 };
+            }),
+        ),
+        ("secded_8_msbs", with(&|stop| stop.coded_msbs = 8)),
+    ] {
+        let path =
+            Path::new(codec.clone(), codec.clone(), &[Stop::Memory(stop)]).expect("one stop of 32-bit words");
+        let mut buffers = StrikeBuffers::default();
+        let mut trial = 0;
+        group.bench_function(BenchmarkId::new("map", name), |bencher| {
+            bencher.iter(|| {
+                trial += 1;
+                path.device(1, trial, &mut buffers)
+            });
+        });
+        group.bench_function(BenchmarkId::new("strike_in_place", name), |bencher| {
+            bencher.iter(|| {
+                trial += 1;
+                let draw = Draw { seed: 1, trial, redraw: Redraw::Trial };
+                let strike = |word: usize, value| stored[word] = value;
+                path.strike(&draw, None, &mut buffers, &mut [0], |word| golden[word], strike);
             });
         });
     }
@@ -139,7 +193,14 @@ fn neurons(criterion: &mut Criterion) {
                 image += 1;
                 let draw = Draw { seed: 1, trial: 0, redraw: Redraw::Activation { image, blob: 3 } };
                 let mut sum = 0.0;
-                path.strike(&draw, &mut buffers, &mut [0], |word| golden[word], |_, value| sum += value);
+                path.strike(
+                    &draw,
+                    None,
+                    &mut buffers,
+                    &mut [0],
+                    |word| golden[word],
+                    |_, value| sum += value,
+                );
                 sum
             });
         });
@@ -187,5 +248,5 @@ fn crossover(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, neurons, crossover, lenet, large_maps);
+criterion_group!(benches, neurons, crossover, lenet, large_maps, memories);
 criterion_main!(benches);

@@ -44,8 +44,7 @@ fn prepare(placed: Placed) -> Result<(Experiment, Prepared), Box<dyn Error>> {
 
 fn set_rate(experiment: &mut Experiment, rate: f64) {
     for memory in &mut experiment.memories {
-        let Technology::Uniform(parameters) = &mut memory.technology;
-        parameters.ber = rate;
+        memory.technology = Technology::Uniform(rate.into());
     }
 }
 

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let prepared = Prepared::new(network, &experiment)?;
     println!("protected_msbs  flips_mean_per_trial  rpa_mean_%");
     for protected_msbs in 0..=4 {
-        experiment.memories[0].protected_msbs = protected_msbs;
+        experiment.memories[0].protection.msbs = protected_msbs;
         let outcome = campaign::run(&experiment, &prepared, &|_| {})?;
         let mean = |values: Vec<f64>| Summary::of(&values).map_or(f64::NAN, |summary| summary.mean);
         let flips = mean(outcome.trials.iter().map(|trial| trial.total_flips() as f64).collect());
