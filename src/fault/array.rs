@@ -219,6 +219,13 @@ impl<'a> Device<'a> {
                 || self.lines.fails(&self.array.geometry, cell, u, self.rates[bit as usize], bit))
     }
 
+    /// Whether the cell `cell` of number `u` fails where it holds the bit of the largest rate, and so whether it fails at all.
+    fn may_fail(&self, cell: u64, u: f64) -> bool {
+        let rates = self.rates[..self.array.approximate_bits as usize].iter().enumerate();
+        let largest = rates.max_by(|one, other| one.1.total_cmp(other.1));
+        largest.is_some_and(|(bit, _)| self.fails(cell, u, bit as u32))
+    }
+
     /// What a weak cell delivers.
     fn direction(&self, cell: u64) -> Direction {
         let is_one = match self.array.failure {
@@ -326,7 +333,12 @@ impl FaultStream {
         } else if let Some(capacity) = capacity.filter(|&capacity| capacity < array.cells()) {
             let repeated = self.repeated.get_or_insert_with(|| {
                 let mut all = Vec::new();
-                device.candidates(0..capacity, buffers, |cell, u| all.push((cell, u)));
+                device.candidates(0..capacity, buffers, |cell, u| {
+                    // Few of the candidates fail where lines differ: looked at once, not once per pass.
+                    if device.may_fail(cell, u) {
+                        all.push((cell, u));
+                    }
+                });
                 all
             });
             let from = repeated.partition_point(|&(cell, _)| cell < start);
