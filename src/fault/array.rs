@@ -4,10 +4,10 @@
 use super::lines::LineRates;
 use super::map::{MapBuffers, chunk_of, within_chunk};
 use super::{CHUNK_CELLS, FaultMap, MapKey};
-use crate::memory::Geometry;
 use crate::memory::cells::{Failure, Lines, Polarity};
 use crate::memory::measured::{Direction, MeasuredMap};
 use crate::memory::residency::Residency;
+use crate::memory::{Geometry, Passage};
 use crate::random::{Label, Probability, Words, normal};
 use std::ops::Range;
 use std::sync::Arc;
@@ -47,6 +47,8 @@ impl WordFaults {
 pub(super) struct CellArray {
     pub residency: Residency,
     pub geometry: Geometry,
+    /// How the words pass through the cells, if tile by tile; `None`: one behind the other, around the memory.
+    pub passage: Option<Passage>,
     /// By bit of the word: probability that its cell is weak, before the factor of the device; 0 for precise bits.
     pub weak: Vec<f64>,
     pub failure: Failure,
@@ -88,11 +90,38 @@ impl CellArray {
     /// The cell of bit `bit` of word `word`.
     fn cell_of(&self, word: u64, bit: u32) -> u64 {
         let degree = self.geometry.interleave.max(1);
+        if let Some(passage) = &self.passage {
+            let place = passage.place(word, self.residency.words);
+            return self.cell_at(place, bit);
+        }
         let first = word / degree * degree;
         let words = degree.min(self.residency.words - first);
         let offset = first * u64::from(self.residency.word_bits) + u64::from(bit) * words + (word - first);
         let cell = self.residency.first_cell + offset;
         self.geometry.capacity_bits().map_or(cell, |capacity| cell % capacity)
+    }
+
+    /// The cell of bit `bit` of the word in place `place` of a passage.
+    fn cell_at(&self, place: u64, bit: u32) -> u64 {
+        let degree = self.geometry.interleave.max(1);
+        let group = place / degree * degree * u64::from(self.residency.word_bits);
+        self.residency.first_cell + group + u64::from(bit) * degree + place % degree
+    }
+
+    /// The cells under the places of `passage`, whole groups of interleaved words.
+    pub fn passage_cells(&self, passage: &Passage) -> Range<u64> {
+        let places = passage.places().next_multiple_of(self.geometry.interleave.max(1));
+        let first = self.residency.first_cell;
+        first..first + places * u64::from(self.residency.word_bits)
+    }
+
+    /// Place and bit of `cell`, one of [`CellArray::passage_cells`].
+    fn place_of(&self, cell: u64) -> (u64, u32) {
+        let degree = self.geometry.interleave.max(1);
+        let group_bits = degree * u64::from(self.residency.word_bits);
+        let offset = cell - self.residency.first_cell;
+        let (group, within) = (offset / group_bits, offset % group_bits);
+        (group * degree + within % degree, (within / degree) as u32)
     }
 
     /// The weak cells under the words in the device of `key`, ascending.
@@ -226,6 +255,29 @@ impl<'a> Device<'a> {
         largest.is_some_and(|(bit, _)| self.fails(cell, u, bit as u32))
     }
 
+    /// The weak cells under the places of `passage`, ascending by place.
+    fn placed(&self, passage: &Passage, buffers: &mut MapBuffers) -> Vec<PlacedFault> {
+        let (array, cells) = (self.array, self.array.passage_cells(passage));
+        let mut placed = Vec::new();
+        if let Some(measured) = &array.measured {
+            for &(cell, direction) in measured.within(cells) {
+                let (place, bit) = array.place_of(cell);
+                if bit < array.approximate_bits {
+                    placed.push(PlacedFault { place, bit, direction });
+                }
+            }
+        } else {
+            self.candidates(cells, buffers, |cell, u| {
+                let (place, bit) = array.place_of(cell);
+                if self.fails(cell, u, bit) {
+                    placed.push(PlacedFault { place, bit, direction: self.direction(cell) });
+                }
+            });
+        }
+        placed.sort_by_key(|fault| fault.place);
+        placed
+    }
+
     /// What a weak cell delivers.
     fn direction(&self, cell: u64) -> Direction {
         let is_one = match self.array.failure {
@@ -259,6 +311,14 @@ pub(super) fn standard_normal(word: u64) -> f64 {
     normal::quantile(unit(word) + 0.5 / (1u64 << 53) as f64)
 }
 
+/// A weak cell under one place of a passage.
+#[derive(Clone, Copy, Debug)]
+struct PlacedFault {
+    place: u64,
+    bit: u32,
+    direction: Direction,
+}
+
 /// The faults of all words of a residency in ascending order, drawn run by run as they are read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultStream {
@@ -271,6 +331,8 @@ pub(super) struct FaultStream {
     at_origin: bool,
     /// All weak cells of a memory through which the words pass more than once.
     repeated: Option<Vec<(u64, f64)>>,
+    /// Those under the places of a passage, ascending by place.
+    placed: Option<Vec<PlacedFault>>,
 }
 
 impl FaultStream {
@@ -310,6 +372,10 @@ impl FaultStream {
         self.faults.drain(..self.position);
         self.position = 0;
         let array = device.array;
+        if let Some(passage) = array.passage {
+            self.draw_block(device, &passage, buffers);
+            return;
+        }
         let capacity = array.geometry.capacity_bits();
         let first = if self.at_origin { 0 } else { array.residency.first_cell } + self.drawn;
         let start = capacity.map_or(first, |capacity| first % capacity);
@@ -349,16 +415,42 @@ impl FaultStream {
         }
         self.drawn += run;
         if array.geometry.interleave > 1 {
-            self.faults.sort_by_key(|faults| faults.word);
-            self.faults.dedup_by(|next, kept| {
-                let is_same = next.word == kept.word;
-                if is_same {
-                    kept.join(next);
-                }
-                is_same
-            });
+            self.arrange();
         }
         self.complete = if self.drawn == array.cells() { u64::MAX } else { array.complete_words(self.drawn) };
+    }
+
+    /// Draws the next block of units of a passage.
+    fn draw_block(&mut self, device: &Device<'_>, passage: &Passage, buffers: &mut MapBuffers) {
+        let (array, words) = (device.array, device.array.residency.words);
+        let placed = self.placed.get_or_insert_with(|| device.placed(passage, buffers));
+        let bits = u64::from(array.residency.word_bits);
+        let mut end = words;
+        for tile in passage.block(passage.block_of(self.drawn / bits), words) {
+            end = words.min((tile.first_unit + tile.units) * passage.unit_words);
+            let from = placed.partition_point(|fault| fault.place < tile.place);
+            for fault in placed[from..].iter().take_while(|fault| fault.place < tile.places().end) {
+                let offset = fault.place - tile.place;
+                let unit = tile.first_unit + offset / tile.words;
+                let word = unit * passage.unit_words + tile.first_word + offset % tile.words;
+                push(&mut self.faults, word, fault.bit, fault.direction);
+            }
+        }
+        self.arrange();
+        self.drawn = end * bits;
+        self.complete = if end == words { u64::MAX } else { end };
+    }
+
+    /// Brings the faults in the order of words, one entry each.
+    fn arrange(&mut self) {
+        self.faults.sort_by_key(|faults| faults.word);
+        self.faults.dedup_by(|next, kept| {
+            let is_same = next.word == kept.word;
+            if is_same {
+                kept.join(next);
+            }
+            is_same
+        });
     }
 }
 

@@ -3,10 +3,10 @@
 use super::array::{CellArray, Device, FaultStream, WordFaults, standard_normal};
 use super::map::MapBuffers;
 use super::{FaultMap, MapKey};
-use crate::memory::Geometry;
 use crate::memory::cells::{Axis, Failure, Lines, Polarity};
 use crate::memory::measured::{Direction, MeasuredMap};
 use crate::memory::residency::Residency;
+use crate::memory::{Geometry, Passage};
 use crate::random::{Label, Probability, normal};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,7 @@ fn array(first_cell: u64, word_bits: u32, words: u64, weak: f64) -> CellArray {
     CellArray {
         residency: Residency { memory: 0, first_cell, word_bits, words },
         geometry: Geometry::default(),
+        passage: None,
         weak: vec![weak; word_bits as usize],
         failure: Failure::Inverted,
         lines: Lines::Independent,
@@ -44,6 +45,11 @@ fn stream(array: &CellArray) -> Vec<WordFaults> {
 /// The cell of bit `bit` of word `word`, interleaved as a picture of the row would show it.
 fn cell_of(array: &CellArray, word: u64, bit: u32) -> u64 {
     let degree = array.geometry.interleave;
+    if let Some(passage) = &array.passage {
+        let place = passage.place(word, array.residency.words);
+        let group = place / degree * degree * u64::from(array.residency.word_bits);
+        return array.residency.first_cell + group + u64::from(bit) * degree + place % degree;
+    }
     let bits = u64::from(array.residency.word_bits);
     let group = word / degree;
     let in_group = degree.min(array.residency.words - group * degree);
@@ -153,6 +159,26 @@ proptest! {
             .flat_map(|fault| { let bits: Vec<u32> = bits(fault); bits.into_iter().map(|bit| cell_of(&array, fault.word, bit)) })
             .collect();
         prop_assert!(array.weak_cells(key()).iter().map(|weak| weak.0).eq(cells));
+    }
+
+    #[test]
+    fn words_that_pass_in_tiles_meet_the_cells_of_their_places(
+        (failure, lines) in (failures(), lines()),
+        (word_bits, first_cell, interleave) in (1u32..=32, 0u64..500, 1u64..6),
+        (unit_words, group_units, groups) in (1u64..12, 1u64..6, 1u64..3),
+        (part_words, tile_units, slots) in (1u64..12, 1u64..6, 1u64..3),
+        parts_first: bool,
+        rates in prop::collection::vec(0.0f64..0.4, 32),
+    ) {
+        let (part_words, tile_units) = (part_words.min(unit_words), tile_units.min(group_units));
+        let slot_words = part_words * tile_units;
+        let passage = Passage { unit_words, group_units, tile_units, part_words, parts_first, slots, slot_words };
+        let mut array = array(first_cell, word_bits, unit_words * group_units * groups, 0.0);
+        array.weak = rates[..word_bits as usize].to_vec();
+        (array.failure, array.lines, array.passage) = (failure, lines, Some(passage));
+        array.geometry = Geometry { interleave, ..Geometry::new(40 * 8 * 64, 2, 8, 64).unwrap() };
+        prop_assert!(array.passage_cells(&passage).end <= 40 * 8 * 64);
+        prop_assert_eq!(stream(&array), by_definition(&array));
     }
 
     #[test]

@@ -55,6 +55,17 @@ pub enum Error {
         /// Bits per word.
         word_bits: u32,
     },
+    /// Tiles that are none.
+    #[error(transparent)]
+    Tiles(#[from] crate::memory::passage::Error),
+    /// Tiles that need more cells than the memory has.
+    #[error("tiles up to cell {cells} do not fit a memory of {capacity} cells")]
+    Passage {
+        /// Cells needed.
+        cells: u64,
+        /// Cells of the memory.
+        capacity: u64,
+    },
     /// Not one error rate for each bit of the word.
     #[error("{rates} error rates for a word of {word_bits} bits")]
     Rates {

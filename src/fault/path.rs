@@ -8,7 +8,7 @@ use super::rest::{Rest, Streams};
 use crate::memory::cells::CellFaults;
 use crate::memory::measured::MeasuredMap;
 use crate::memory::residency::Residency;
-use crate::memory::{Geometry, Lifetime};
+use crate::memory::{Geometry, Lifetime, Passage};
 use crate::number::{Codec, Narrowing};
 use crate::random::Probability;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct MemoryStop {
     pub memory: String,
     /// Cells that the words occupy: addresses beyond the memory's capacity wrap around.
     pub residency: Residency,
+    /// How they pass through these cells, if tile by tile: they then lie from the first cell on, within the capacity.
+    pub passage: Option<Passage>,
     /// Where the cells are.
     pub geometry: Geometry,
     /// What may go wrong in them: one rate per bit of the word.
@@ -50,6 +52,7 @@ impl MemoryStop {
         Self {
             memory: memory.to_owned(),
             residency,
+            passage: None,
             geometry: Geometry::default(),
             faults: CellFaults::uniform(residency.word_bits, weak, upset),
             precise_msbs,
@@ -183,7 +186,8 @@ impl Path {
                         Stop::Memory(other) if other.memory == stop.memory => Some(other),
                         _ => None,
                     });
-                    let is_same_cells = earlier.clone().any(|other| other.residency == stop.residency);
+                    let is_same_cells = (earlier.clone())
+                        .any(|other| other.residency == stop.residency && other.passage == stop.passage);
                     path.steps.push(Step::Rest(path.rests.len()));
                     path.rests.push(Rest::new(stop, earlier.count() as u64, is_same_cells)?);
                 }

@@ -6,10 +6,10 @@ use super::image::FlipStream;
 use super::map::MapBuffers;
 use super::path::{Draw, MemoryStop, Redraw};
 use super::{Error, FaultMap, MapKey, StoredImage};
-use crate::memory::Geometry;
 use crate::memory::cells::{Failure, Lines};
 use crate::memory::measured::MeasuredMap;
 use crate::memory::residency::Residency;
+use crate::memory::{Geometry, Passage};
 use crate::random::Probability;
 use std::sync::Arc;
 
@@ -34,6 +34,13 @@ impl Source {
         if !array.can_err() {
             return Ok(None);
         }
+        if let Some(passage) = &array.passage {
+            passage.check()?;
+            let (cells, capacity) = (array.passage_cells(passage), array.geometry.capacity_bits());
+            if let Some(capacity) = capacity.filter(|&capacity| cells.end > capacity) {
+                return Err(Error::Passage { cells: cells.end, capacity });
+            }
+        }
         let rate = array.weak[0];
         let is_alike = array.weak[..array.approximate_bits as usize].iter().all(|&other| other == rate);
         let cells = array.residency.cells();
@@ -43,6 +50,7 @@ impl Source {
             && array.device_sigma == 0.0
             && array.geometry.interleave <= 1
             && array.geometry.capacity_bits().is_none_or(|capacity| cells.end <= capacity)
+            && array.passage.is_none()
             && array.measured.is_none();
         Ok(Some(match Probability::new(rate) {
             Ok(rate) if is_alike => Self::Alike(image, FaultMap::new(memory_key, rate)),
@@ -96,6 +104,7 @@ impl Rest {
                 words: check_words,
             },
             geometry: check_geometry,
+            passage: None,
             weak: vec![stop.faults.check.weak; CHECK_BITS as usize],
             approximate_bits: CHECK_BITS,
             measured: None,
@@ -218,6 +227,7 @@ fn data_array(stop: &MemoryStop) -> CellArray {
     CellArray {
         residency: stop.residency,
         geometry: stop.geometry,
+        passage: stop.passage,
         weak: stop.faults.weak.clone(),
         failure: stop.faults.failure,
         lines: stop.faults.lines,
@@ -251,11 +261,13 @@ pub fn measured_bits(
     measured: &Arc<MeasuredMap>,
     geometry: &Geometry,
     residency: &Residency,
+    passage: Option<Passage>,
     precise_msbs: u32,
 ) -> [u64; 2] {
     let array = CellArray {
         residency: *residency,
         geometry: *geometry,
+        passage,
         weak: vec![0.0; residency.word_bits as usize],
         failure: Failure::Inverted,
         lines: Lines::Independent,
@@ -287,6 +299,7 @@ fn check_geometry(geometry: &Geometry) -> Geometry {
 fn fleeting(array: &CellArray, rates: &[f64]) -> CellArray {
     CellArray {
         geometry: Geometry::default(),
+        passage: None,
         weak: rates.to_vec(),
         failure: Failure::Inverted,
         lines: Lines::Independent,

@@ -3,11 +3,13 @@
 
 mod by_bit;
 pub mod cells;
+pub mod cost;
 pub mod dram;
 pub mod energy;
 pub mod geometry;
 pub mod measured;
 pub mod operating_point;
+pub mod passage;
 pub mod points;
 pub mod preset;
 pub mod protection;
@@ -22,6 +24,7 @@ pub mod uniform;
 
 pub use by_bit::{ByBit, Empty};
 pub use geometry::Geometry;
+pub use passage::Passage;
 pub use points::Points;
 pub use protection::Protection;
 pub use technology::{Lifetime, Memory, Technology};

@@ -135,6 +135,28 @@ impl OperatingPoint {
         Ok(figures.0)
     }
 
+    /// The devices of a DRAM whose energy is known, at their temperature, with the refresh interval of each bit of a word in
+    /// milliseconds; bits in precise cells keep the nominal one. `None`: another memory, or a DRAM of unknown devices.
+    pub fn dram(&self) -> Option<(Device, Vec<f64>)> {
+        let (device, intervals) = match &self.cells {
+            Cells::Dram(parameters) => {
+                let device = parameters.energy.as_ref()?.at_temperature(parameters.error.temp_c);
+                (device, &parameters.error.refresh_interval_ms)
+            }
+            Cells::DramEnergy { device, refresh_interval_ms } => (device.clone(), refresh_interval_ms),
+            Cells::Uniform(_) | Cells::Sram(_) | Cells::SramEnergy { .. } => return None,
+        };
+        let by_bit = self.by_bit(&device, intervals);
+        Some((device, by_bit))
+    }
+
+    fn by_bit(&self, device: &Device, intervals: &ByBit) -> Vec<f64> {
+        let bits = self.word_bits.unwrap_or(1);
+        let approximate = bits - self.protection.precise_msbs().min(bits);
+        let nominal = device.timing.refresh_window_ms;
+        (0..bits).map(|bit| if bit < approximate { intervals.at(bit, bits) } else { nominal }).collect()
+    }
+
     fn add_rates(&self, technology: &Technology, figures: &mut Figures) {
         let exposure = Exposure { reuse_interval_s: f64::INFINITY, ..Exposure::once(0.0) };
         let bits = self.word_bits.unwrap_or(1);
@@ -226,11 +248,7 @@ impl OperatingPoint {
 
     /// Figures of the ranks that hold the memory: one without a capacity. Bits in precise cells keep the nominal interval.
     fn add_dram(&self, device: &Device, intervals: &ByBit, figures: &mut Figures) -> Result<(), Error> {
-        let bits = self.word_bits.unwrap_or(1);
-        let approximate = bits - self.protection.precise_msbs().min(bits);
-        let nominal = device.timing.refresh_window_ms;
-        let by_bit: Vec<f64> =
-            (0..bits).map(|bit| if bit < approximate { intervals.at(bit, bits) } else { nominal }).collect();
+        let by_bit = self.by_bit(device, intervals);
         let shortest = by_bit.iter().copied().fold(f64::INFINITY, f64::min);
         let used_bytes = self.geometry.capacity_bits().map_or(1, |bits| bits / 8);
         let power = device.power_of(used_bytes, Standby::Closed, &by_bit)?;

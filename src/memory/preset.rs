@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use toml::Spanned;
 
 /// The files of `configs/presets`, in the order in which they are listed.
-const FILES: [&str; 31] = [
+const FILES: [&str; 32] = [
     include_str!("../../configs/presets/sram.14nm.stutz21.toml"),
     include_str!("../../configs/presets/sram.14nm.stutz21.chip2.toml"),
     include_str!("../../configs/presets/sram.45nm.dpcs15.toml"),
@@ -24,6 +24,7 @@ const FILES: [&str; 31] = [
     include_str!("../../configs/presets/ddr4_2400_8gb_x8.toml"),
     include_str!("../../configs/presets/hbm2_2000_8gb_x128.toml"),
     include_str!("../../configs/presets/lpddr4_3200_8gb_x16.toml"),
+    include_str!("../../configs/presets/horowitz.45nm.toml"),
     include_str!("../../configs/presets/stt.delta30.toml"),
     include_str!("../../configs/presets/stt.delta25.toml"),
     include_str!("../../configs/presets/pcm.mlc4.t035.toml"),
@@ -40,7 +41,7 @@ const FILES: [&str; 31] = [
     include_str!("../../configs/presets/enerj.dram.aggressive.toml"),
 ];
 
-/// Named constants for one table of a memory.
+/// Named constants for one table of a memory or of the accelerator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Preset {
     /// Name by which configurations call it.
@@ -53,7 +54,7 @@ pub struct Preset {
     pub constants: Vec<(String, Constant)>,
 }
 
-/// A table of a memory in the configuration.
+/// A table of the configuration that may name a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Table {
     /// `[memories.NAME]` of a uniform memory.
@@ -71,6 +72,9 @@ pub enum Table {
     /// `[memories.NAME.energy]` of a DRAM.
     #[serde(rename = "dram.energy")]
     DramEnergy,
+    /// `[accelerator.energy]`.
+    #[serde(rename = "accelerator.energy")]
+    AcceleratorEnergy,
 }
 
 /// One constant of a preset.
@@ -129,6 +133,7 @@ impl fmt::Display for Table {
             Self::SramEnergy => "sram.energy",
             Self::DramError => "dram.error",
             Self::DramEnergy => "dram.energy",
+            Self::AcceleratorEnergy => "accelerator.energy",
         })
     }
 }

@@ -113,6 +113,7 @@ fn with_bad_bitlines(bad: &[u64], word_bits: u32, interleave: u64) -> MemoryStop
     let geometry = Geometry { interleave, ..Geometry::new(16 * 512, 1, 8, 64).unwrap() };
     let cells = (0..16).flat_map(|row| bad.iter().map(move |line| (512 * row + line, Direction::Inverted)));
     MemoryStop {
+        passage: None,
         memory: "buffer".into(),
         residency: residency(0, word_bits, 16 * 512 / u64::from(word_bits)),
         geometry,

@@ -46,6 +46,7 @@ fn residency(first_cell: u64, word_bits: u32, words: u64) -> Residency {
 /// The words of `residency` in `memory`, where they go through `exposure`.
 fn exposed(memory: &Memory, residency: Residency, exposure: &Exposure) -> MemoryStop {
     MemoryStop {
+        passage: None,
         memory: memory.name.clone(),
         residency,
         geometry: memory.geometry,

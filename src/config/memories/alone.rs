@@ -1,8 +1,8 @@
 //! A memory alone, without network: `[memory]`, with a few keys that an experiment does not have.
 
-use super::constants::Constants;
 use super::{Common, ENERGY, ERROR, KINDS, Kind, Purpose};
 use super::{dram, dram_parameters, energy, geometry, present, protection, sram, sram_parameters, uniform};
+use crate::config::constants::Constants;
 use crate::config::document::Document;
 use crate::config::key::Assignment;
 use crate::config::problem::{Location, Problem, Problems, Source};
@@ -40,15 +40,16 @@ fn keys(kind: Kind) -> Vec<(&'static str, Vec<&'static str>)> {
     ]
 }
 
-/// The technology of a preset, and its table in `[memory]`.
-fn place(preset: &Preset) -> (Kind, &'static str) {
-    match preset.table {
+/// The technology of a preset, and its table in `[memory]`; `None`: it is of no memory.
+fn place(preset: &Preset) -> Option<(Kind, &'static str)> {
+    Some(match preset.table {
         Table::Uniform => (Kind::Uniform, ""),
         Table::SramError => (Kind::Sram, ERROR),
         Table::SramEnergy => (Kind::Sram, ENERGY),
         Table::DramError => (Kind::Dram, ERROR),
         Table::DramEnergy => (Kind::Dram, ENERGY),
-    }
+        Table::AcceleratorEnergy => return None,
+    })
 }
 
 impl Document {
@@ -59,7 +60,7 @@ impl Document {
     /// If there is no such preset, or they do not go together.
     pub fn of_presets(names: &[String]) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let mut chosen: Vec<&Preset> = Vec::new();
+        let mut chosen: Vec<(&Preset, Kind, &str)> = Vec::new();
         for name in names {
             let source =
                 Source { name: "PRESET".into(), text: name.as_str().into(), directory: PathBuf::new() };
@@ -68,11 +69,14 @@ impl Document {
                 problems.push(unknown_preset(name, &at));
                 continue;
             };
-            let clash = chosen.iter().find(|other| {
-                let ((kind, table), (other_kind, other_table)) = (place(preset), place(other));
-                kind != other_kind || table == other_table
-            });
-            if let Some(other) = clash {
+            let Some((kind, table)) = place(preset) else {
+                let message = format!("`{name}` ({}) is of no memory", preset.table);
+                let help = format!("`approxmem presets show {name}` shows it");
+                problems.push(Problem::new(&at, message, "of another kind").with_help(help));
+                continue;
+            };
+            let clash = chosen.iter().find(|&&(_, other, other_table)| kind != other || table == other_table);
+            if let Some((other, ..)) = clash {
                 let message = format!(
                     "`{name}` ({}) does not go together with `{}` ({})",
                     preset.table, other.name, other.table
@@ -80,16 +84,15 @@ impl Document {
                 let help = "name one preset of errors, one of energy, or both, of one technology";
                 problems.push(Problem::new(&at, message, "of another kind").with_help(help));
             }
-            chosen.push(preset);
+            chosen.push((preset, kind, table));
         }
         if !problems.0.is_empty() {
             return Err(problems);
         }
         let mut text = format!("[{TABLE}]\n");
-        for (index, preset) in chosen.iter().enumerate() {
-            let (kind, table) = place(preset);
+        for (index, (preset, kind, table)) in chosen.iter().enumerate() {
             if index == 0 {
-                let name = KINDS.iter().find(|(_, other)| *other == kind).map_or("", |(name, _)| name);
+                let name = KINDS.iter().find(|(_, other)| other == kind).map_or("", |(name, _)| name);
                 writeln!(text, "technology = {name:?}").expect("writing to a string does not fail");
             }
             if !table.is_empty() {

@@ -1,7 +1,7 @@
 //! `[memories.NAME.error]` of a DRAM.
 
-use super::constants::{Bounds, Constants, Key};
 use super::{Purpose, sram};
+use crate::config::constants::{Bounds, Constants, Key};
 use crate::config::problem::{Problem, Problems};
 use crate::config::reader::{integer, unexpected};
 use crate::config::tree::{Node, Value};

@@ -1,6 +1,6 @@
 //! `[memories.NAME.energy]` of SRAM and DRAM.
 
-use super::constants::{Constants, Key};
+use crate::config::constants::{Constants, Key};
 use crate::config::problem::{Problem, Problems};
 use crate::config::reader::listed;
 use crate::memory::Geometry;
@@ -40,6 +40,9 @@ fn meaning(key: &'static str) -> &'static str {
         "rfc_ns" => "the time of one refresh command",
         "refi_ns" => "the time between two refresh commands",
         "refresh_window_ms" => "the nominal interval in which every cell is refreshed once",
+        "bank_groups" => "the groups that the banks of a device form; 1 where it has none",
+        "command_buses" => "1, or 2 where row and column commands have a bus each",
+        "ppd" => "the cycles from one precharge to the next; 0 where there is no such limit",
         "io_pj_per_bit" => "what interface and PHY add to each bit moved",
         "row_policy" => "`open` or `closed`: what the controller does with a row after an access",
         _ => "a figure of the data sheet",

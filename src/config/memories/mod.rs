@@ -1,7 +1,6 @@
 //! `[memories.NAME]`: the memories in which data subsets rest.
 
 mod alone;
-mod constants;
 mod dram;
 mod energy;
 mod geometry;
@@ -16,6 +15,7 @@ mod tests;
 
 pub use alone::nearest_preset;
 
+use super::constants::{Constants, Key, no_effect, plain_number, presets};
 use super::document::open_regular;
 use super::files;
 use super::problem::{Location, Problem, Problems};
@@ -26,7 +26,6 @@ use crate::memory::measured::MeasuredMap;
 use crate::memory::preset::Table;
 use crate::memory::sram::VoltageUnit;
 use crate::memory::{ByBit, Geometry, Lifetime, Memory, Protection, Technology};
-use constants::{Constants, Key, no_effect, presets};
 use std::io::BufReader;
 use std::sync::Arc;
 
@@ -354,7 +353,7 @@ fn by_bit(
         _ => std::slice::from_ref(node),
     };
     let read = |item: &Node| {
-        let value = constants::plain_number(item).filter(|&value| is_valid(value));
+        let value = plain_number(item).filter(|&value| is_valid(value));
         if value.is_none() {
             problems.push(unexpected(key, item, expected));
         }

@@ -1,7 +1,7 @@
 //! `protected_msbs` and `[memories.NAME.protection]`: the top bits of every word that are protected, and how.
 
 use super::Kind;
-use super::constants::no_effect;
+use crate::config::constants::no_effect;
 use crate::config::problem::{Problem, Problems};
 use crate::config::reader::Section;
 use crate::memory::Protection;

@@ -1,7 +1,7 @@
 //! `[memories.NAME.error]` of an SRAM.
 
 use super::Purpose;
-use super::constants::{Bounds, Constants, Key};
+use crate::config::constants::{Bounds, Constants, Key};
 use crate::config::problem::{Problem, Problems};
 use crate::config::reader::unexpected;
 use crate::memory::points::{Points, Trend};

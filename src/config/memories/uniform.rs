@@ -1,7 +1,7 @@
 //! `[memories.NAME]` of a memory whose bits err with given probabilities.
 
 use super::Purpose;
-use super::constants::{Constants, Key};
+use crate::config::constants::{Constants, Key};
 use crate::config::problem::Problems;
 use crate::config::reader::Section;
 use crate::memory::ByBit;

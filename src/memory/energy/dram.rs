@@ -73,6 +73,14 @@ pub struct Timing {
     pub wr: u32,
     /// Key `rtp`: read to precharge.
     pub rtp: u32,
+    /// Key `wtr_s`: end of a written burst to read, other bank group.
+    pub wtr_s: u32,
+    /// Key `wtr_l`: end of a written burst to read, same bank group.
+    pub wtr_l: u32,
+    /// Key `rtrs`: the bus handed from one rank to another.
+    pub rtrs: u32,
+    /// Key `ppd`: precharge to precharge of another bank; 0 where there is no such limit.
+    pub ppd: u32,
     /// Key `rfc_ns`: one refresh command.
     pub rfc_ns: f64,
     /// Key `refi_ns`: between two refresh commands, nominally.
@@ -106,6 +114,10 @@ pub struct Device {
     pub density_bits: u64,
     /// Key `banks_per_device`: banks of one device.
     pub banks_per_device: u32,
+    /// Key `bank_groups`: groups that these banks form, >= 1; 1 where the device has none.
+    pub bank_groups: u32,
+    /// Key `command_buses`: 1, or 2 where row and column commands have a bus each.
+    pub command_buses: u32,
     /// Key `devices`: devices that answer one access together (a rank), >= 1.
     pub devices: u32,
     /// Key `io_pj_per_bit`: what interface and PHY add to each bit moved, pJ; outside IDD but for LPDDR4's VDDQ.
@@ -155,7 +167,7 @@ pub struct Power {
 
 impl Device {
     /// Every key that [`Device::from_constants`] reads.
-    pub const KEYS: [&str; 34] = [
+    pub const KEYS: [&str; 40] = [
         "rails",
         "voltage_v",
         "idd0_ma",
@@ -179,6 +191,10 @@ impl Device {
         "ccd_l",
         "wr",
         "rtp",
+        "wtr_s",
+        "wtr_l",
+        "rtrs",
+        "ppd",
         "rfc_ns",
         "refi_ns",
         "refresh_window_ms",
@@ -187,6 +203,8 @@ impl Device {
         "page_bytes",
         "density_bits",
         "banks_per_device",
+        "bank_groups",
+        "command_buses",
         "devices",
         "io_pj_per_bit",
         "row_policy",
@@ -213,6 +231,8 @@ impl Device {
             page_bytes: constants.count("page_bytes")?,
             density_bits: constants.count("density_bits")?,
             banks_per_device: constants.small_count("banks_per_device")?,
+            bank_groups: constants.small_count("bank_groups")?,
+            command_buses: constants.small_count("command_buses")?,
             devices: constants.small_count("devices")?,
             io_pj_per_bit: constants.number("io_pj_per_bit")?,
             row_policy: constants
@@ -261,6 +281,11 @@ impl Device {
             within(key, count, count >= 1.0, "1..")?;
         }
         within("burst_length", f64::from(self.burst_length), self.burst_length >= 2, "2..")?;
+        let groups = self.bank_groups;
+        let is_divisor = groups >= 1 && self.banks_per_device.is_multiple_of(groups);
+        within("bank_groups", f64::from(groups), is_divisor, "the divisors of `banks_per_device`")?;
+        let buses = self.command_buses;
+        within("command_buses", f64::from(buses), buses == 1 || buses == 2, "1..=2")?;
         within("io_pj_per_bit", self.io_pj_per_bit, self.io_pj_per_bit >= 0.0, "[0, inf) pJ")?;
         for (what, energy) in [
             ("an activate and precharge", self.act_pre_pj()),
@@ -471,6 +496,10 @@ impl Timing {
             ccd_l: constants.small_count("ccd_l")?,
             wr: constants.small_count("wr")?,
             rtp: constants.small_count("rtp")?,
+            wtr_s: constants.small_count("wtr_s")?,
+            wtr_l: constants.small_count("wtr_l")?,
+            rtrs: constants.small_count("rtrs")?,
+            ppd: constants.small_count("ppd")?,
             rfc_ns: constants.number("rfc_ns")?,
             refi_ns: constants.number("refi_ns")?,
             refresh_window_ms: constants.number("refresh_window_ms")?,

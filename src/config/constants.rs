@@ -1,9 +1,9 @@
 //! A table of constants with a preset behind it: what was typed wins, else the preset's constant holds, else the key is
 //! missing.
 
-use crate::config::problem::{Location, Problem, Problems};
-use crate::config::reader::{Section, listed, suggestion, text, unexpected};
-use crate::config::tree::{Entry, Node, Value, shortened};
+use super::problem::{Location, Problem, Problems};
+use super::reader::{Section, listed, suggestion, text, unexpected};
+use super::tree::{Entry, Node, Value, shortened};
 use crate::memory::preset::{self, Preset, Table};
 use std::fmt;
 
@@ -69,7 +69,7 @@ enum Found<'d> {
     Preset(&'static preset::Constant),
 }
 
-/// One table of a memory.
+/// One table, of a memory or of the accelerator.
 pub(super) struct Constants<'d> {
     pub section: Section<'d>,
     /// The preset that it names.
@@ -350,7 +350,7 @@ fn rows(node: &Node) -> Option<preset::Value> {
 }
 
 /// The presets that can be named in `table`.
-pub(in crate::config) fn presets(table: Table) -> impl Iterator<Item = &'static Preset> {
+pub(super) fn presets(table: Table) -> impl Iterator<Item = &'static Preset> {
     preset::all().iter().filter(move |preset| preset.table == table)
 }
 
@@ -362,6 +362,7 @@ fn home(table: Table) -> &'static str {
         Table::SramEnergy => "[memories.NAME.energy] with technology = \"sram\"",
         Table::DramError => "[memories.NAME.error] with technology = \"dram\"",
         Table::DramEnergy => "[memories.NAME.energy] with technology = \"dram\"",
+        Table::AcceleratorEnergy => "[accelerator.energy]",
     }
 }
 
