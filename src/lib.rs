@@ -7,11 +7,12 @@
 //! |---|---|
 //! | 0 | [`number`], [`random`], [`units`] |
 //! | 1 | [`network`], [`memory`], [`dataset`] |
-//! | 2 | [`fault`], [`inference`] |
+//! | 2 | [`accelerator`], [`fault`], [`inference`] |
 //! | 3 | [`experiment`], [`campaign`] |
 //! | 5 | [`config`], [`report`] |
 //! | 6 | [`cli`] |
 
+pub mod accelerator;
 pub mod campaign;
 pub mod cli;
 pub mod config;

@@ -5,7 +5,7 @@ mod file;
 mod graph;
 mod import;
 pub mod onnx;
-mod spelling;
+pub(crate) mod spelling;
 mod subset;
 
 pub use file::FileError;
