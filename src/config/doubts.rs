@@ -26,14 +26,15 @@ const TABLES: [&str; 3] = ["", "error", "energy"];
 
 impl Document {
     /// Every constant of numbers that is not a found one and that no typed value replaces, in the order of memories and
-    /// presets. Where a model is known and what a table is of are no such constants.
+    /// presets, those of the accelerator last. Where a model is known and what a table is of are no such constants.
     pub fn doubts(&self) -> Vec<Doubt> {
         let mut doubts: Vec<Doubt> = Vec::new();
         let root = self.root();
-        let Some(Value::Table(memories)) = root.find("memories").map(|entry| &entry.node.value) else {
-            return doubts;
+        let table = |name: &str| match root.find(name).map(|entry| &entry.node.value) {
+            Some(Value::Table(table)) => Some(table),
+            _ => None,
         };
-        for memory in &memories.entries {
+        for memory in table("memories").map_or(&[][..], |memories| &memories.entries) {
             let Value::Table(table) = &memory.node.value else { continue };
             for name in TABLES {
                 let place = format!("memories.{}", quoted(&memory.key));
@@ -47,6 +48,10 @@ impl Document {
                     (_, None) => {}
                 }
             }
+        }
+        let energy = table("accelerator").and_then(|accelerator| accelerator.find("energy"));
+        if let Some(Value::Table(energy)) = energy.map(|entry| &entry.node.value) {
+            collect(energy, "accelerator.energy", &mut doubts);
         }
         doubts
     }

@@ -1,4 +1,4 @@
-//! Files that the configuration names, and `[network]`, which is nothing else.
+//! Files that the configuration names, and `[network]` and `[trace]`, which are nothing else.
 
 use super::document::{open_regular, reason};
 use super::problem::{Problem, Problems};
@@ -7,21 +7,44 @@ use super::tree::Node;
 use crate::experiment::{InputFile, NetworkSource};
 use std::path::Path;
 
+/// Table of a layer trace that takes the place of the computed one.
+pub(super) const TRACE: &str = "trace";
+
 /// Reads `[network]`.
 pub(super) fn network(root: &Section<'_>, problems: &mut Problems) -> Option<NetworkSource> {
-    let section = root.required_section(
-        "network",
-        "`network.definition` names the file that defines the network",
-        problems,
-    )?;
-    section.check_keys(&["definition", "weights"], problems);
-    section.require("definition", "the file that defines the network, for example a .prototxt", problems);
+    let section = network_section(root, problems)?;
     let definition = file(&section, "definition", problems);
     let weights = section.find("weights").map(|_| file(&section, "weights", problems));
     match weights {
         None => Some(NetworkSource { definition: definition?, weights: None }),
         Some(weights) => Some(NetworkSource { definition: definition?, weights: Some(weights?) }),
     }
+}
+
+/// Reads the definition of the network, whatever its weights.
+pub(super) fn definition(root: &Section<'_>, problems: &mut Problems) -> Option<InputFile> {
+    let section = network_section(root, problems)?;
+    file(&section, "definition", problems)
+}
+
+fn network_section<'d>(root: &Section<'d>, problems: &mut Problems) -> Option<Section<'d>> {
+    let purpose = "`network.definition` names the file that defines the network";
+    let section = root.required_section("network", purpose, problems)?;
+    section.check_keys(&["definition", "weights"], problems);
+    section.require("definition", "the file that defines the network, for example a .prototxt", problems);
+    Some(section)
+}
+
+/// Reads `[trace]`: the inner `None` if there is none, the outer one if something is wrong (noted).
+#[expect(clippy::option_option, reason = "left out, wrong and right are three things")]
+pub(super) fn trace(root: &Section<'_>, problems: &mut Problems) -> Option<Option<InputFile>> {
+    if root.find(TRACE).is_none() {
+        return Some(None);
+    }
+    let section = root.section(TRACE, problems)?;
+    section.check_keys(&["file"], problems);
+    section.require("file", "the layer trace: TOML or CSV", problems);
+    file(&section, "file", problems).map(Some)
 }
 
 /// The regular, readable file that `key` names.

@@ -4,7 +4,9 @@
 //! all of it against a network and reports every mistake at once as [`Problems`]; a sweep applies the points of its
 //! [`axis::Axis`]es to clones of one document and resolves each.
 
+mod accelerator;
 pub mod axis;
+mod constants;
 mod dataset;
 mod decimal;
 mod document;
@@ -12,6 +14,7 @@ mod doubts;
 mod files;
 mod formats;
 mod key;
+mod machine;
 mod memories;
 mod paths;
 mod patterns;
@@ -31,11 +34,14 @@ mod placed_tests;
 mod resolve_tests;
 #[cfg(test)]
 mod sample;
+mod start;
 #[cfg(test)]
 mod storage_message_tests;
 
 pub use document::Document;
 pub use doubts::Doubt;
+pub use machine::ResolvedMachine;
 pub use memories::nearest_preset;
 pub use problem::{Problem, Problems, Related, Source};
 pub use resolve::Resolved;
+pub use start::given_trace;

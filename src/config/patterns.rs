@@ -39,12 +39,13 @@ fn specificity(pattern: &str, name: &str) -> usize {
 
 /// For each data subset the index of the entry whose pattern decides, if one matches.
 ///
-/// Notes patterns that match nothing and ties, and warns of patterns that decide nothing. `table` is the dotted key of the
-/// table in which the entries stand.
+/// Notes patterns that match nothing as `unmatched`, ties as problems, and warns of patterns that decide nothing. `table` is the
+/// dotted key of the table in which the entries stand.
 pub(super) fn decide(
     table: &str,
     entries: &[Entry],
     subsets: &[Subset],
+    unmatched: &mut Problems,
     problems: &mut Problems,
     warnings: &mut Problems,
 ) -> Vec<Option<usize>> {
@@ -75,10 +76,10 @@ pub(super) fn decide(
         .collect();
     for (index, entry) in entries.iter().enumerate() {
         if !is_matched[index] {
-            if problems.is_full() {
+            if unmatched.is_full() {
                 break;
             }
-            problems.push(unmatched(table, entry, subsets));
+            unmatched.push(without_match(table, entry, subsets));
         } else if !decides[index] {
             let message = format!(
                 "pattern {:?} in [{table}] has no effect: a more specific pattern decides for each of its data subsets",
@@ -101,7 +102,7 @@ fn tie(table: &str, first: &Entry, second: &Entry, subset: &str) -> Problem {
         .with_help(format!("decide with a line of its own: {} = …", quoted(subset)))
 }
 
-fn unmatched(table: &str, entry: &Entry, subsets: &[Subset]) -> Problem {
+fn without_match(table: &str, entry: &Entry, subsets: &[Subset]) -> Problem {
     let names: Vec<_> = subsets.iter().map(|subset| subset.name.as_str()).collect();
     let message = format!("pattern {:?} in [{table}] matches no data subset", shortened(&entry.key));
     let problem = Problem::new(&entry.key_location, message, "matches nothing");

@@ -1,5 +1,6 @@
 //! From the document to the experiment: reads every table, then checks them against each other and the network.
 
+use super::accelerator::{self, AcceleratorTable, Layers};
 use super::document::Document;
 use super::key::quoted;
 use super::memories::{Declared, memories};
@@ -9,7 +10,10 @@ use super::problem::{Problem, Problems};
 use super::reader::Section;
 use super::tree::Entry;
 use super::{dataset, files, formats, patterns};
-use crate::experiment::{DatasetSource, Experiment, NetworkSource, Stop, StoredSubset, Workload};
+use crate::accelerator::design::Accelerator;
+use crate::experiment::{
+    DatasetSource, Experiment, InputFile, Machine, NetworkSource, Stop, StoredSubset, Workload,
+};
 use crate::memory::{Memory, Technology};
 use crate::network::{BlobId, Network, Subset};
 use crate::number::{Format, Granularity};
@@ -41,7 +45,7 @@ impl Document {
     /// Everything that can be found wrong without the network; empty if that is nothing.
     pub fn problems_without_network(&self) -> Problems {
         let mut problems = Problems::default();
-        Tables::read(&self.root(), None, &mut problems, &mut Problems::default());
+        Tables::read(&self.root(), Scope::Experiment(None), &mut problems, &mut Problems::default());
         self.sorted(problems)
     }
 
@@ -52,16 +56,35 @@ impl Document {
     pub fn resolve(&self, network: &Network) -> Result<Resolved, Problems> {
         let mut problems = Problems::default();
         let mut warnings = Problems::default();
-        let tables = Tables::read(&self.root(), Some(network), &mut problems, &mut warnings);
-        let subsets = tables.stored(network, &mut problems, &mut warnings);
-        match tables.experiment(subsets) {
-            Some(experiment) if problems.0.is_empty() => {
+        let scope = Scope::Experiment(Some(network));
+        let tables = Tables::read(&self.root(), scope, &mut problems, &mut warnings);
+        let subsets = tables.stored(words_of(network), &mut problems, &mut warnings);
+        let layers = Layers::of_network(network);
+        let accelerator =
+            tables.accelerator.as_ref().map(|table| table.accelerator(&layers, &mut problems, &mut warnings));
+        match tables.experiment(subsets, accelerator) {
+            Some(mut experiment) if problems.0.is_empty() => {
+                self.start(&mut experiment, network)?;
                 Ok(Resolved { experiment, warnings: self.sorted(warnings) })
             }
             _ => Err(self.sorted(problems)),
         }
     }
 }
+
+/// Every table.
+const TABLES: [&str; 10] = [
+    "network",
+    "dataset",
+    formats::TABLE,
+    "memories",
+    "link",
+    PLACEMENT,
+    "workload",
+    accelerator::TABLE,
+    files::TRACE,
+    "experiment",
+];
 
 /// `[experiment]`.
 struct Sampling {
@@ -148,8 +171,19 @@ fn check_exposure(memories: &[Declared<'_>], workload: Workload, problems: &mut 
     }
 }
 
-/// All tables as read one by one; `None` stands for something wrong that has been noted.
-struct Tables<'d> {
+/// What is asked of a configuration.
+#[derive(Clone, Copy)]
+pub(super) enum Scope<'n> {
+    /// An experiment, on this network if it could be read.
+    Experiment(Option<&'n Network>),
+    /// The trace of its network: weights, data set and experiment do not matter.
+    Trace,
+    /// The trace of other layers: neither does the network.
+    Machine,
+}
+
+/// All tables as read one by one; `None` stands for something wrong that has been noted, or that the scope leaves out.
+pub(super) struct Tables<'d> {
     network: Option<NetworkSource>,
     dataset: Option<DatasetSource>,
     formats: Patterns<'d, Format>,
@@ -159,6 +193,12 @@ struct Tables<'d> {
     placement: Patterns<'d, Vec<Stop>>,
     workload: Workload,
     sampling: Sampling,
+    /// `None`: there is none.
+    pub accelerator: Option<AcceleratorTable<'d>>,
+    #[expect(clippy::option_option, reason = "left out, wrong and right are three things")]
+    trace: Option<Option<InputFile>>,
+    /// Whether the layers are those that the configuration was written for.
+    has_own_layers: bool,
 }
 
 /// A value is wrong, and that has been noted.
@@ -180,10 +220,11 @@ impl<'d, T> Patterns<'d, T> {
     fn decide(
         &self,
         subsets: &[Subset],
+        unmatched: &mut Problems,
         problems: &mut Problems,
         warnings: &mut Problems,
     ) -> Vec<Option<usize>> {
-        patterns::decide(self.table, self.entries, subsets, problems, warnings)
+        patterns::decide(self.table, self.entries, subsets, unmatched, problems, warnings)
     }
 
     /// The value of the entry that decides, if one does.
@@ -205,24 +246,36 @@ struct Choice {
 }
 
 impl<'d> Tables<'d> {
-    fn read(
+    pub fn read(
         root: &Section<'d>,
-        network: Option<&Network>,
+        scope: Scope<'_>,
         problems: &mut Problems,
         warnings: &mut Problems,
     ) -> Self {
-        let valid =
-            ["network", "dataset", formats::TABLE, "memories", "link", PLACEMENT, "workload", "experiment"];
-        root.check_keys(&valid, problems);
+        root.check_keys(&TABLES, problems);
         let memories = memories(root, problems, warnings);
+        let accelerator = AcceleratorTable::read(root, &memories, problems);
         let workload = workload(root, problems);
-        check_exposure(&memories, workload, problems);
+        let (network, dataset) = match scope {
+            Scope::Experiment(network) => {
+                check_exposure(&memories, workload, problems);
+                (files::network(root, problems), dataset::dataset(root, network, problems))
+            }
+            Scope::Trace => {
+                files::definition(root, problems);
+                (None, None)
+            }
+            Scope::Machine => (None, None),
+        };
         let link = paths::link(root, problems);
         let formats_section = root.section(formats::TABLE, problems);
         let placement = root.section(PLACEMENT, problems);
         Self {
-            network: files::network(root, problems),
-            dataset: dataset::dataset(root, network, problems),
+            network,
+            dataset,
+            accelerator,
+            trace: files::trace(root, problems),
+            has_own_layers: !matches!(scope, Scope::Machine),
             formats: Patterns::read(formats::TABLE, formats_section.map_or(&[], |s| s.entries()), |entry| {
                 if problems.is_full() { None } else { formats::format(entry, problems) }
             }),
@@ -239,8 +292,13 @@ impl<'d> Tables<'d> {
         }
     }
 
-    /// The experiment, once every table is right.
-    fn experiment(self, subsets: Option<Vec<StoredSubset>>) -> Option<Experiment> {
+    /// The experiment, once every table is right; of `accelerator`, the outer `None`: there is none.
+    #[expect(clippy::option_option, reason = "left out, wrong and right are three things")]
+    fn experiment(
+        self,
+        subsets: Option<Vec<StoredSubset>>,
+        accelerator: Option<Option<Accelerator>>,
+    ) -> Option<Experiment> {
         Some(Experiment {
             network: self.network?,
             dataset: self.dataset?,
@@ -248,6 +306,9 @@ impl<'d> Tables<'d> {
             memories: self.memories.into_iter().map(|m| m.memory).collect::<Option<Vec<Memory>>>()?,
             link: self.link.link,
             workload: self.workload,
+            accelerator: accelerator.map_or(Some(None), |accelerator| accelerator.map(Some))?,
+            trace: self.trace?,
+            running: None,
             erring: None,
             trials: self.sampling.trials,
             seed: self.sampling.seed,
@@ -257,22 +318,44 @@ impl<'d> Tables<'d> {
         })
     }
 
-    /// Word and path of every data subset; `None` if one is wrong.
-    fn stored(
+    /// The machine, once every table is right.
+    pub fn machine(
+        self,
+        subsets: Option<Vec<StoredSubset>>,
+        accelerator: Option<Accelerator>,
+    ) -> Option<Machine> {
+        Some(Machine {
+            subsets: subsets?,
+            memories: self.memories.into_iter().map(|m| m.memory).collect::<Option<Vec<Memory>>>()?,
+            link: self.link.link,
+            workload: self.workload,
+            accelerator: accelerator?,
+            trace: self.trace?,
+        })
+    }
+
+    /// Word and path of data subsets, each given with its word where no pattern decides; `None` if one is wrong.
+    pub fn stored(
         &self,
-        network: &Network,
+        subsets: Vec<(Subset, Format)>,
         problems: &mut Problems,
         warnings: &mut Problems,
     ) -> Option<Vec<StoredSubset>> {
-        let subsets = network.subsets();
-        let format_entries = self.formats.decide(&subsets, problems, warnings);
-        let bits_entries = self.link_bits.decide(&subsets, problems, warnings);
-        let path_entries = self.placement.decide(&subsets, problems, warnings);
+        let (subsets, default_formats): (Vec<_>, Vec<_>) = subsets.into_iter().unzip();
+        let mut unmatched = Problems::default();
+        let format_entries = self.formats.decide(&subsets, &mut unmatched, problems, warnings);
+        let bits_entries = self.link_bits.decide(&subsets, &mut unmatched, problems, warnings);
+        let path_entries = self.placement.decide(&subsets, &mut unmatched, problems, warnings);
+        // A configuration that other layers run on was written for layers that it need not have.
+        let noted = if self.has_own_layers { &mut *problems } else { &mut *warnings };
+        for problem in unmatched.0 {
+            noted.push(problem);
+        }
         let mut choices: Vec<Choice> = subsets
             .into_iter()
             .enumerate()
             .map(|(index, subset)| Choice {
-                default_format: default_format(network, &subset),
+                default_format: default_formats[index],
                 subset,
                 format_entry: format_entries[index],
                 bits_entry: bits_entries[index],
@@ -392,7 +475,8 @@ impl<'d> Tables<'d> {
             let is_used = |choice: &Choice| {
                 choice.stored.as_ref().is_some_and(|stored| stored.path.contains(&Stop::Memory(index)))
             };
-            if !choices.iter().any(is_used) {
+            let is_buffer = self.accelerator.as_ref().is_some_and(|table| table.uses(index));
+            if !choices.iter().any(is_used) && !is_buffer {
                 let name = &declared.entry.key;
                 let message = format!("memory `{name}` is not used: no data subset is placed in it");
                 warnings.push(
@@ -407,9 +491,11 @@ impl<'d> Tables<'d> {
 /// The codes of a quantised network.
 const MODEL: Format = Format::Int8 { granularity: Granularity::Model };
 
-/// The word of `subset` unless the configuration decides: the code that the network itself stores, or else fp32.
-fn default_format(network: &Network, subset: &Subset) -> Format {
-    network.quantisation(subset).map_or_else(Format::default, |_| MODEL)
+/// Every data subset of `network` with its word unless the configuration decides: the code that the network itself stores, or
+/// else fp32.
+pub(super) fn words_of(network: &Network) -> Vec<(Subset, Format)> {
+    let word = |subset: &Subset| network.quantisation(subset).map_or_else(Format::default, |_| MODEL);
+    network.subsets().into_iter().map(|subset| (subset.clone(), word(&subset))).collect()
 }
 
 /// The problem of two readers of one blob for which different patterns decide.

@@ -1,6 +1,7 @@
 //! What one experiment asks for, after every check of the configuration.
 
-use super::Workload;
+use super::{Running, Workload};
+use crate::accelerator::design::Accelerator;
 use crate::dataset;
 use crate::memory::Memory;
 use crate::memory::transfer::Transfer;
@@ -8,6 +9,7 @@ use crate::network::Subset;
 use crate::number::{Format, Rounding};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file that the experiment reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,23 @@ pub struct Link {
     pub transfer: Transfer,
 }
 
+/// The memories, the words in them, and the accelerator: what a layer trace depends on beside the layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Machine {
+    /// Every data subset of the layers, in their order.
+    pub subsets: Vec<StoredSubset>,
+    /// Memories in the order of the configuration.
+    pub memories: Vec<Memory>,
+    /// The off-chip link.
+    pub link: Link,
+    /// How often inferences run.
+    pub workload: Workload,
+    /// The accelerator; its memories are those of [`Machine::memories`].
+    pub accelerator: Accelerator,
+    /// A layer trace in place of the one that the accelerator makes.
+    pub trace: Option<InputFile>,
+}
+
 /// One experiment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
@@ -84,6 +103,12 @@ pub struct Experiment {
     pub link: Link,
     /// How often inferences run.
     pub workload: Workload,
+    /// The accelerator; its memories are those of [`Experiment::memories`]. `None`: how layers use the memories is unknown.
+    pub accelerator: Option<Accelerator>,
+    /// A layer trace in place of the one that the accelerator makes.
+    pub trace: Option<InputFile>,
+    /// The network on the accelerator, once [`Experiment::start`] has run it.
+    pub running: Option<Arc<Running>>,
     /// The only memory that errs, of those in [`Experiment::memories`]; `None`: all do.
     pub erring: Option<usize>,
     /// Number of device instances to draw, >= 1.

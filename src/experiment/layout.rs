@@ -1,11 +1,12 @@
 //! Where every data subset rests: the cells of each stop, and what may go wrong there.
 
 use super::{Experiment, Stop};
+use crate::accelerator::execution::Passing;
 use crate::fault::{self, MemoryStop};
 use crate::memory::cells::{CellFaults, Failure, Lines, mean_over_devices};
 use crate::memory::measured::MeasuredMap;
 use crate::memory::residency::Residency;
-use crate::memory::{Lifetime, Memory, Technology};
+use crate::memory::{Lifetime, Memory, Passage, Technology};
 use crate::network::Operand;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,8 @@ pub struct Site {
     pub stop: usize,
     /// Its cells.
     pub residency: Residency,
+    /// How they pass through these cells, if tile by tile.
+    pub passage: Option<Passage>,
     /// What may go wrong in them.
     pub faults: CellFaults,
     /// Top bits of each word that are protected.
@@ -136,6 +139,7 @@ impl Site {
         MemoryStop {
             memory: memory.name.clone(),
             residency: self.residency,
+            passage: self.passage,
             geometry: memory.geometry,
             faults: self.faults.clone(),
             precise_msbs: self.precise_msbs,
@@ -149,24 +153,53 @@ impl Site {
 /// Standard deviation of the number of wrong bits delivered in one trial at all of `sites`; `None` where cells depend on each
 /// other. In a memory through which more than its capacity passes, a cell strikes as often as it is used.
 pub fn flip_std(sites: &[Site], memories: &[Memory]) -> Option<f64> {
-    let uses = |memory: usize| {
-        let cells: u64 = (sites.iter())
-            .filter(|site| site.residency.memory == memory && site.is_first_visit)
-            .map(|site| site.residency.words * u64::from(site.residency.word_bits))
-            .sum();
-        match memories[memory].geometry.capacity_bits() {
-            Some(capacity) if cells > capacity => {
-                let (times, rest) = (cells / capacity, cells % capacity);
-                let squares =
-                    rest as f64 * (times + 1).pow(2) as f64 + (capacity - rest) as f64 * times.pow(2) as f64;
-                squares / cells as f64
-            }
-            _ => 1.0,
-        }
-    };
-    let variance: Option<f64> =
-        sites.iter().map(|site| site.flip_variance_of(uses(site.residency.memory))).sum();
+    let mut uses = BTreeMap::new();
+    let variance: Option<f64> = (sites.iter())
+        .map(|site| {
+            let memory = site.residency.memory;
+            let uses = *uses.entry(memory).or_insert_with(|| mean_uses(sites, memory, &memories[memory]));
+            site.flip_variance_of(uses)
+        })
+        .sum();
     variance.map(f64::sqrt)
+}
+
+/// How often a cell of memory `index` is used in one pass over all of `sites`, mean weighted by its uses.
+fn mean_uses(sites: &[Site], index: usize, memory: &Memory) -> f64 {
+    // Where the number of uses changes, and by how much.
+    let mut changes: BTreeMap<u64, i64> = BTreeMap::new();
+    let mut add = |cells: std::ops::Range<u64>, times: i64| {
+        *changes.entry(cells.start).or_default() += times;
+        *changes.entry(cells.end).or_default() -= times;
+    };
+    for site in sites.iter().filter(|site| site.residency.memory == index && site.is_first_visit) {
+        let Residency { first_cell, word_bits, words, .. } = site.residency;
+        let bits = u64::from(word_bits);
+        match (&site.passage, memory.geometry.capacity_bits()) {
+            (Some(passage), _) => {
+                for tile in (0..passage.blocks(words)).flat_map(|block| passage.block(block, words)) {
+                    let places = tile.places();
+                    add(first_cell + places.start * bits..first_cell + places.end * bits, 1);
+                }
+            }
+            (None, Some(capacity)) => {
+                let (laps, rest) = (words * bits / capacity, words * bits % capacity);
+                let start = first_cell % capacity;
+                add(0..capacity, laps as i64);
+                add(start..(start + rest).min(capacity), 1);
+                add(0..(start + rest).saturating_sub(capacity), 1);
+            }
+            (None, None) => add(site.residency.cells(), 1),
+        }
+    }
+    let (mut uses, mut last, mut sum, mut squares) = (0i64, 0u64, 0.0, 0.0);
+    for (cell, change) in changes {
+        let cells = (cell - last) as f64;
+        sum += cells * uses as f64;
+        squares += cells * (uses as f64).powi(2);
+        (uses, last) = (uses + change, cell);
+    }
+    if sum > 0.0 { squares / sum } else { 1.0 }
 }
 
 impl Memory {
@@ -229,15 +262,31 @@ impl Experiment {
         let (memory, stored) = (&self.memories[index], &self.subsets[subset]);
         let word_bits = stored.bits_at(stop);
         let words = stored.subset.words;
-        let residency = Residency { memory: index, first_cell: fill.cells[index], word_bits, words };
-        fill.cells[index] = residency.cells().end;
+        let passing = match (&self.running, self.design()) {
+            (Some(running), Some(design)) => running.passing(design, subset, index),
+            _ => None,
+        };
+        // Words that are wider than those of the trace, on their way to the link, do not lie tile by tile.
+        let fits = |passing: &Passing| {
+            let degree = memory.geometry.interleave.max(1);
+            let places = passing.passage.places().next_multiple_of(degree);
+            let end = passing.first_cell + places * u64::from(word_bits);
+            memory.geometry.capacity_bits().is_none_or(|capacity| end <= capacity)
+        };
+        let passing = passing.filter(|passing| passing.word_bits == word_bits && fits(passing));
+        let passage = passing.map(|passing| passing.passage);
+        let first_cell = passing.map_or(fill.cells[index], |passing| passing.first_cell);
+        let residency = Residency { memory: index, first_cell, word_bits, words };
+        if passing.is_none() {
+            fill.cells[index] = residency.cells().end;
+        }
         let coded_msbs = memory.protection.coded_msbs();
         let first_check_cell = fill.checks[index];
         fill.checks[index] += 8 * (u128::from(words) * u128::from(coded_msbs)).div_ceil(64) as u64;
         let errs = self.erring.is_none_or(|erring| erring == index);
         let lifetime = memory.lifetime_for(stored.subset.operand);
         let mut faults = if errs {
-            memory.cell_faults(lifetime, &self.exposure(), word_bits)
+            memory.cell_faults(lifetime, &self.exposure(subset, index), word_bits)
         } else {
             CellFaults::uniform(word_bits, 0.0, 0.0)
         };
@@ -249,7 +298,7 @@ impl Experiment {
         if let Some(measured) = &measured {
             let precise_msbs = memory.protection.precise_msbs();
             let [inverted, stuck] =
-                fault::measured_bits(measured, &memory.geometry, &residency, precise_msbs);
+                fault::measured_bits(measured, &memory.geometry, &residency, passage, precise_msbs);
             let approximate = word_bits - precise_msbs;
             let bits = (words * u64::from(approximate)).max(1) as f64;
             faults.weak[..approximate as usize].fill((inverted + stuck) as f64 / bits);
@@ -260,6 +309,7 @@ impl Experiment {
             subset,
             stop,
             residency,
+            passage,
             faults,
             protected_msbs: memory.protection.msbs,
             precise_msbs: memory.protection.precise_msbs(),

@@ -5,14 +5,17 @@ mod design;
 mod layout;
 mod prepared;
 mod record;
+mod running;
+mod start;
 mod volume;
 mod words;
 mod workload;
 
 pub use cost::{Cost, Error as CostError, LinkCost, MemoryCost};
-pub use design::{DatasetSource, Experiment, InputFile, Link, NetworkSource, Stop, StoredSubset};
+pub use design::{DatasetSource, Experiment, InputFile, Link, Machine, NetworkSource, Stop, StoredSubset};
 pub use layout::{Site, flip_std};
 pub use prepared::{PrepareError, Prepared};
+pub use running::{Design, Running, RunningError};
 pub use volume::Volume;
 pub use words::Words;
 pub use workload::Workload;
@@ -73,6 +76,9 @@ pub(crate) mod tests {
             memories,
             link: Link::default(),
             workload: Workload::default(),
+            accelerator: None,
+            trace: None,
+            running: None,
             erring: None,
             trials: 1,
             seed: 1,
