@@ -1,5 +1,6 @@
 //! What the user can type.
 
+use super::stream::StreamKind;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -100,11 +101,25 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show what every layer does on the accelerator: cycles, traffic and energy per operand and memory.
+    Trace(Tracing),
     /// Show error rate, energy and power of a memory at its operating points, without any network.
     Memory {
-        /// A preset of errors, one of energy, or both, of one technology: see `approxmem presets`.
+        /// A preset of errors, one of energy, or both, of one technology: see `approxmem presets`. With --stream also a
+        /// configuration file of `DRAMsim3`, `FILE.ini`.
         #[arg(required = true, value_name = "PRESET")]
         presets: Vec<String>,
+        /// Move a stream of bursts through a DRAM, in closed form and command by command: time, bandwidth, what limits it, and
+        /// energy by command. Further keys: `address_map` (two letters per field, most significant first: `rochrabacobg`),
+        /// `channels`, `ranks`, `queue_depth`, `outstanding`, `command_queue`, `write_threshold` and `queue_structure`.
+        #[arg(long, value_name = "KIND", requires = "bytes")]
+        stream: Option<StreamKind>,
+        /// Bytes of the stream.
+        #[arg(long, value_name = "N", requires = "stream")]
+        bytes: Option<u64>,
+        /// Write the bursts of the stream into FILE, as an address trace that `DRAMsim3` reads.
+        #[arg(long, value_name = "FILE", requires = "stream", conflicts_with = "over")]
+        export: Option<PathBuf>,
         /// An axis of the grid: KEY=0..8 (inclusive integers), KEY=a..b/n (n points), KEY=1e-8..1e-1*10 (geometric) or
         /// KEY=[x, y] (list), as in --over v=0.75..1.0/11; `bit_error_rate=[1e-4, 1e-3]` looks for the voltage or the refresh
         /// interval. Repeat it for more axes.
@@ -175,6 +190,45 @@ impl Overrides {
             .filter_map(|(option, key, value)| Some((option, format!("experiment.{key}={}", value?))));
         set.chain(named).collect()
     }
+}
+
+/// What is traced, and what is told of it.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that is there or not")]
+pub struct Tracing {
+    /// A configuration with a table `accelerator`, whose network is traced; or, with --on, a topology of SCALE-Sim (CSV).
+    #[arg(value_name = "CONFIG|TOPOLOGY")]
+    pub source: PathBuf,
+    /// The configuration whose memories and accelerator the layers of a topology run on.
+    #[arg(long, value_name = "CONFIG")]
+    pub on: Option<PathBuf>,
+    /// Trace this network definition in place of that of the configuration (network.definition).
+    #[arg(long, value_name = "FILE", conflicts_with = "on")]
+    pub network: Option<PathBuf>,
+    /// Set a key of the configuration, as in --set accelerator.rows=32; quote names that hold a dot or a slash.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Show MACs per byte, attainable and achieved MACs per cycle, and what binds.
+    #[arg(long, conflicts_with = "scalesim")]
+    pub roofline: bool,
+    /// Show what SCALE-Sim shows: whole layers through the array, without tiles and without waiting.
+    #[arg(long)]
+    pub scalesim: bool,
+    /// Write the layers as a topology of SCALE-Sim.
+    #[arg(long, value_name = "FILE")]
+    pub export_topology: Option<PathBuf>,
+    /// Write the bursts to and from DRAM as an address trace of DRAMsim3.
+    #[arg(long, value_name = "FILE")]
+    pub export_dram: Option<PathBuf>,
+    /// Folder for the result files [default: none].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print CSV alone on standard output: one row per layer.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Print JSON alone on standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Where results go.

@@ -179,7 +179,8 @@ fn vary(
             document.assign("compare", &format!("{place}={value}")).map_err(first)?;
         }
         let resolved = document.resolve(preparations[candidate.prepared].network()).map_err(first)?;
-        for design in [&resolved.experiment, &resolved.experiment.nominal()] {
+        let nominal = resolved.experiment.nominal().map_err(|error| error.to_string())?;
+        for design in [&resolved.experiment, &nominal] {
             design.cost().map_err(|error| error.to_string())?;
         }
         varied.push((*index, resolved.experiment));
@@ -204,7 +205,11 @@ fn score(
         };
         let candidate = &candidates[index];
         let result = if experiment.sites(1) == candidate.experiment.sites(1) {
-            RunResult { energy: crate::report::EnergyFigures::of(experiment).ok(), ..design.result.clone() }
+            RunResult {
+                energy: crate::report::EnergyFigures::of(experiment).ok(),
+                accelerator: crate::report::RunningFigures::of(experiment).ok().flatten(),
+                ..design.result.clone()
+            }
         } else {
             let fewer = Experiment { trials: trials.min(experiment.trials), ..experiment.clone() };
             run::measure(&fewer, &preparations[candidate.prepared], Voice::new(true))?.1

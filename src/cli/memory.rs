@@ -60,7 +60,7 @@ pub fn memory(
 }
 
 /// Says each doubt once, whatever the number of points that have it.
-fn warn(mut warnings: Vec<Problem>, voice: Voice) {
+pub(super) fn warn(mut warnings: Vec<Problem>, voice: Voice) {
     warnings.sort_by(|one, other| one.message.cmp(&other.message));
     warnings.dedup_by(|one, other| one.message == other.message);
     for warning in warnings.iter().take(MISTAKES_SHOWN) {

@@ -12,7 +12,9 @@ mod presets;
 mod progress;
 mod run;
 mod session;
+mod stream;
 mod sweep;
+mod trace;
 
 use arguments::{Arguments, Command, PresetsCommand};
 use clap::Parser as _;
@@ -54,13 +56,20 @@ fn execute(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Map { config, memory, trial, export, overrides, json } => {
             map::map(&config, memory.as_deref(), trial, export.as_deref(), &overrides, json, voice)
         }
-        Command::Memory { presets, over, set, csv, json } => {
+        Command::Trace(tracing) => trace::trace(&tracing, voice),
+        Command::Memory { presets, stream, bytes, export, over, set, csv, json } => {
             let form = match (csv, json) {
                 (true, _) => memory::Form::Csv,
                 (false, true) => memory::Form::Json,
                 (false, false) => memory::Form::Text,
             };
-            memory::memory(&presets, &over, &set, form, voice)
+            match stream.zip(bytes) {
+                Some((kind, bytes)) => {
+                    let options = stream::Options { kind, bytes, export: export.as_deref() };
+                    stream::stream(&presets, &options, &over, &set, form, voice)
+                }
+                None => memory::memory(&presets, &over, &set, form, voice),
+            }
         }
         Command::Presets { command: None, json } => presets::list(json),
         Command::Presets { command: Some(PresetsCommand::Show { name, json }), .. } => {

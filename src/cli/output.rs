@@ -70,13 +70,13 @@ impl Folder {
 
 /// Temporary files are private; results are not.
 #[cfg(unix)]
-fn readable_by_all(file: &std::fs::File) -> io::Result<()> {
+pub fn readable_by_all(file: &std::fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn readable_by_all(_: &std::fs::File) -> io::Result<()> {
+pub fn readable_by_all(_: &std::fs::File) -> io::Result<()> {
     Ok(())
 }
 

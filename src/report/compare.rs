@@ -20,16 +20,25 @@ pub enum Criterion {
     EnergySaving,
     /// The same with standby and refresh at the allocated share.
     AllocatedSaving,
+    /// Cycles of the accelerator per inference; fewer is better.
+    Cycles,
+    /// Bytes to and from its DRAM per inference; fewer is better.
+    DramBytes,
+    /// Energy of the whole accelerator per inference; less is better.
+    AcceleratorEnergyPj,
 }
 
 /// All criteria.
-pub const CRITERIA: [Criterion; 6] = [
+pub const CRITERIA: [Criterion; 9] = [
     Criterion::Rpa,
     Criterion::VolumeBitsMoved,
     Criterion::EnergyPj,
     Criterion::AllocatedEnergyPj,
     Criterion::EnergySaving,
     Criterion::AllocatedSaving,
+    Criterion::Cycles,
+    Criterion::DramBytes,
+    Criterion::AcceleratorEnergyPj,
 ];
 
 impl Criterion {
@@ -42,6 +51,9 @@ impl Criterion {
             Self::AllocatedEnergyPj => "allocated_energy_pj",
             Self::EnergySaving => "energy_saving",
             Self::AllocatedSaving => "allocated_saving",
+            Self::Cycles => "cycles",
+            Self::DramBytes => "dram_bytes",
+            Self::AcceleratorEnergyPj => "accelerator_energy_pj",
         }
     }
 
@@ -59,6 +71,9 @@ impl Criterion {
             Self::AllocatedEnergyPj => result.energy.as_ref()?.allocated_pj().map(exact),
             Self::EnergySaving => result.energy.as_ref()?.saving.map(exact),
             Self::AllocatedSaving => result.energy.as_ref()?.allocated_saving.map(exact),
+            Self::Cycles => Some(exact(result.accelerator.as_ref()?.design.cycles)),
+            Self::DramBytes => Some(exact(result.accelerator.as_ref()?.design.dram_bytes())),
+            Self::AcceleratorEnergyPj => result.accelerator.as_ref()?.design.energy_pj.map(exact),
         }
     }
 
@@ -66,11 +81,14 @@ impl Criterion {
         matches!(self, Self::Rpa | Self::EnergySaving | Self::AllocatedSaving)
     }
 
-    /// How `one` compares with `other`; intervals that overlap are a tie.
+    /// How `one` compares with `other`; intervals that overlap are a tie, as are figures that differ by rounding.
     pub fn compare(self, one: &Score, other: &Score) -> Order {
         let (less, more) =
             if self.is_more_better() { (Order::Worse, Order::Better) } else { (Order::Better, Order::Worse) };
-        if one.high < other.low {
+        let rounding = 1e-9 * one.value.abs().max(other.value.abs());
+        if (one.value - other.value).abs() <= rounding {
+            Order::Tie
+        } else if one.high < other.low {
             less
         } else if one.low > other.high {
             more
@@ -151,7 +169,7 @@ pub struct Variation {
     /// `preset.key x 0.5`.
     pub name: String,
     /// The score of each design on each of [`CRITERIA`].
-    pub scores: Vec<[Option<Score>; 6]>,
+    pub scores: Vec<[Option<Score>; CRITERIA.len()]>,
 }
 
 /// Designs side by side.

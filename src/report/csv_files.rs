@@ -2,6 +2,7 @@
 
 use super::energy::EnergyFigures;
 use super::result::{ClassFigures, RunResult, SubsetFigures};
+use super::running::MachineFigures;
 use super::sweep::SweepResult;
 use crate::campaign::Outcome;
 
@@ -122,6 +123,13 @@ pub fn sweep_csv(sweep: &SweepResult) -> String {
         "energy_saving",
         "allocated_energy_pj",
         "allocated_energy_saving",
+        "cycles",
+        "time_s",
+        "dram_bytes",
+        "accelerator_energy_pj",
+        "cycles_saving",
+        "dram_bytes_saving",
+        "accelerator_energy_saving",
     ]);
     let memories = memories(sweep);
     let flips: Vec<String> = memories.iter().map(|memory| format!("flips_mean_{memory}")).collect();
@@ -129,7 +137,15 @@ pub fn sweep_csv(sweep: &SweepResult) -> String {
     let rows = sweep.points.iter().map(|point| {
         let run = &point.result;
         let flips = memories.iter().map(|&memory| optional(flips_in(run, memory)));
-        point.values.iter().cloned().chain(run_row(run)).chain(energy_row(run)).chain(flips).collect()
+        point
+            .values
+            .iter()
+            .cloned()
+            .chain(run_row(run))
+            .chain(energy_row(run))
+            .chain(accelerator_row(run))
+            .chain(flips)
+            .collect()
     });
     write(&header, rows)
 }
@@ -157,6 +173,22 @@ fn energy_row(run: &RunResult) -> [String; 4] {
         optional(energy.and_then(|energy| energy.saving)),
         optional(energy.and_then(EnergyFigures::allocated_pj)),
         optional(energy.and_then(|energy| energy.allocated_saving)),
+    ]
+}
+
+/// What the accelerator takes per inference, and the shares saved of the nominal design.
+fn accelerator_row(run: &RunResult) -> [String; 7] {
+    let accelerator = run.accelerator.as_ref();
+    let design = accelerator.map(|accelerator| &accelerator.design);
+    let savings = accelerator.and_then(|accelerator| accelerator.saving_of_nominal);
+    [
+        optional(design.map(|design| design.cycles)),
+        optional(design.map(|design| design.seconds)),
+        optional(design.map(MachineFigures::dram_bytes)),
+        optional(design.and_then(|design| design.energy_pj)),
+        optional(savings.and_then(|savings| savings.cycles)),
+        optional(savings.and_then(|savings| savings.dram_bytes)),
+        optional(savings.and_then(|savings| savings.energy)),
     ]
 }
 

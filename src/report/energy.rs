@@ -26,7 +26,7 @@ impl EnergyFigures {
     /// # Errors
     /// [`CostError`] for energies that do not fit the operating point.
     pub fn of(experiment: &Experiment) -> Result<Self, CostError> {
-        let (design, nominal) = (experiment.cost()?, experiment.nominal().cost()?);
+        let (design, nominal) = (experiment.cost()?, experiment.nominal()?.cost()?);
         let whole_saving = saving(design.total_pj, nominal.total_pj);
         let allocated_saving = saving(allocated_pj(&design), allocated_pj(&nominal));
         Ok(Self { design, nominal, saving: whole_saving, allocated_saving })

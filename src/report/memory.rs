@@ -147,7 +147,7 @@ fn blocks(header: &[&str], rows: &[Vec<String>], axes: usize) -> Vec<Vec<usize>>
 }
 
 /// Four significant digits.
-fn shown(value: Option<f64>) -> String {
+pub(super) fn shown(value: Option<f64>) -> String {
     match value {
         None => "-".to_owned(),
         Some(0.0) => "0".to_owned(),

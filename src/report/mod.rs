@@ -8,8 +8,11 @@ mod map;
 mod memory;
 mod presets;
 mod result;
+mod running;
+mod stream;
 mod sweep;
 mod text;
+mod trace;
 
 pub use attribution::{AttributionFigures, PartLoss};
 pub use compare::{CRITERIA, Comparison, Design, Variation};
@@ -22,5 +25,12 @@ pub use result::{
     Accuracy, Approximate, ClassFigures, Faults, MemoryFaults, RunResult, SCHEMA_VERSION, StopFaults,
     SubsetFigures,
 };
+pub use running::{ComponentEnergy, MachineFigures, RunningFigures, Savings};
+pub use stream::{StreamFigure, StreamPoint, StreamTable, stream_csv, stream_text};
 pub use sweep::{Point, SweepResult};
 pub use text::{grouped, percent, run_text, sweep_text, table};
+pub use trace::{
+    ScaleSimLayer, TileFigures, TraceFigures, TraceSource, trace_energy_csv, trace_layers_csv,
+    trace_movements_csv, trace_roofline_csv, trace_roofline_text, trace_scalesim_csv, trace_scalesim_text,
+    trace_text,
+};

@@ -2,6 +2,7 @@
 
 use super::attribution::AttributionFigures;
 use super::energy::{self, EnergyFigures};
+use super::running::{self, RunningFigures};
 use crate::campaign::{ClassScore, Outcome, Score, Summary, Trial};
 use crate::experiment::{Experiment, Site, Stop, StoredSubset, Volume, flip_std};
 use serde::Serialize;
@@ -248,6 +249,8 @@ pub struct RunResult {
     pub volume: Volume,
     /// Energy of the memories per inference; null where energies do not fit the operating point.
     pub energy: Option<EnergyFigures>,
+    /// Cycles, traffic and energy on the accelerator; null without one.
+    pub accelerator: Option<RunningFigures>,
     /// What a reader of the figures must know.
     pub notes: Vec<String>,
     /// Every data subset in layer order.
@@ -260,6 +263,12 @@ impl RunResult {
     /// # Panics
     /// If the outcome holds no trial.
     pub fn new(experiment: &Experiment, outcome: &Outcome) -> Self {
+        let mut notes = energy::notes(experiment);
+        notes.extend(running::notes(experiment));
+        let accelerator = RunningFigures::of(experiment).unwrap_or_else(|error| {
+            notes.push(format!("what the accelerator costs is not known: {error}"));
+            None
+        });
         Self {
             schema_version: SCHEMA_VERSION,
             approxmem_version: env!("CARGO_PKG_VERSION"),
@@ -273,7 +282,8 @@ impl RunResult {
             attribution: None,
             volume: Volume::of(experiment),
             energy: EnergyFigures::of(experiment).ok(),
-            notes: energy::notes(experiment),
+            accelerator,
+            notes,
             subsets: subset_figures(experiment),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::energy::{EnergyFigures, picojoules, share};
 use super::result::{Accuracy, Approximate, MemoryFaults, RunResult};
+use super::running::MachineFigures;
 use super::sweep::SweepResult;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
 use std::collections::HashMap;
@@ -37,6 +38,14 @@ pub fn grouped(value: impl Into<u128>) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The word that stands for a choice in configurations and in JSON.
+pub(super) fn word(choice: &impl serde::Serialize) -> String {
+    match serde_json::to_value(choice) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
 }
 
 /// A share as percent with two decimals; what rounds to nothing has no sign.
@@ -75,6 +84,9 @@ pub fn run_text(result: &RunResult) -> String {
         push(&mut text, &attribution.text());
     }
     push(&mut text, &volume_table(result));
+    if let Some(accelerator) = &result.accelerator {
+        push(&mut text, &accelerator.text());
+    }
     if let Some(energy) = &result.energy {
         push(&mut text, &energy.text());
     }
@@ -324,6 +336,10 @@ pub fn sweep_text(result: &SweepResult) -> String {
     if has_energy {
         header.extend(["energy_pj", "saving_%"]);
     }
+    let has_accelerator = points.iter().any(|(point, _)| point.result.accelerator.is_some());
+    if has_accelerator {
+        header.extend(["cycles", "dram_bytes", "machine_pj"]);
+    }
     let rows = points.iter().map(|(point, circumstances)| {
         let mut row: Vec<String> = point.values.clone();
         let run = &point.result;
@@ -341,13 +357,23 @@ pub fn sweep_text(result: &SweepResult) -> String {
             let saving = run.energy.as_ref().and_then(|energy: &EnergyFigures| energy.saving);
             row.extend([picojoules(total_pj(run)), share(saving)]);
         }
+        if has_accelerator {
+            let design = run.accelerator.as_ref().map(|accelerator| &accelerator.design);
+            let whole = |count: f64| grouped(count.round() as u64);
+            row.extend([
+                optional(design.map(|design| design.cycles), whole),
+                optional(design.map(MachineFigures::dram_bytes), whole),
+                picojoules(design.and_then(|design| design.energy_pj)),
+            ]);
+        }
         row
     });
     let fixed = fixed.iter().map(|&column| format!("{}, ", first[column].phrase));
     let fixed: String = fixed.collect();
     let energy = if has_energy { ", energy of the memories and the link per inference" } else { "" };
+    let machine = if has_accelerator { "; machine_pj: with arithmetic and registers" } else { "" };
     format!(
-        "{fixed}means over trials, reduction of the bits moved{energy}\n{}\n{}",
+        "{fixed}means over trials, reduction of the bits moved{energy}{machine}\n{}\n{}",
         table(&header, rows),
         sweep_notes(result)
     )

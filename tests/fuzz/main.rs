@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accelerator;
 mod bounds;
 mod models;
 mod script;
@@ -375,7 +376,7 @@ fn picture_lists() {
 }
 
 /// Settings that damage may put into a configuration.
-const CONFIG_SNIPPETS: [&str; 34] = [
+const CONFIG_SNIPPETS: [&str; 41] = [
     "\n[link]\nrounding = \"floor\"\n",
     "\n[link.bits]\n\"weight_*\" = 8\n",
     "\n\"neuron_*\" = { kind = \"int8\", scale = \"channel\" }\n",
@@ -401,6 +402,13 @@ const CONFIG_SNIPPETS: [&str; 34] = [
     "\nstd = 0\n",
     "\nmean = \"x.npy\"\n",
     "\ncrop = 28\n",
+    "\nbatch = 4096\nelementwise_lanes = 1\nfold_overlap = \"pipelined\"\n",
+    "\nfully_connected = \"vector\"\nkeep_on_chip = true\nfuse = [\"p*\"]\n",
+    "\nbuffering = \"single\"\ntiling = \"least_cycles\"\npartial_sum_bits = 64\n",
+    "\ndram = \"none\"\n",
+    "\n[accelerator.tilings]\nfc1 = { images = 1, rows = 1, filters = 1, channels = 1, order = \"channel_filter_row\" }\n",
+    "\nports = 1024\nport_bits = 1\n",
+    "\nchannels = 64\nranks = 16\nqueue_depth = 1\naddress_map = \"bgbacorachro\"\n",
     "\ncrop = [28, 28]\n",
     "\nkind = \"cifar10\"\n",
     "\ncalibration_images = 9223372036854775807\n",
@@ -429,10 +437,17 @@ fn resolves(document: &Document, network: &Network) -> bool {
 #[test]
 fn config() {
     let network = read_definition(&Path::new(ROOT).join("models/lenet5/lenet5.prototxt")).unwrap();
-    let seeds = ["configs/lenet5.toml", "configs/lenet5-hierarchy.toml"].map(|file| {
+    let shipped = |file: &str| {
         let text = std::fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
         text.replace("\"../", &format!("\"{ROOT}/"))
-    });
+    };
+    // Array, buffers, DRAM and energies of one, network and data of the other.
+    let machine = shipped("configs/alexnet-systolic32.toml");
+    let machine = &machine[machine.find("[accelerator]").unwrap()..machine.find("[placement]").unwrap()];
+    let lenet5 = shipped("configs/lenet5.toml");
+    let network_alone = &lenet5[..lenet5.find("[formats]").unwrap()];
+    let seeds =
+        [lenet5.clone(), shipped("configs/lenet5-hierarchy.toml"), format!("{network_alone}{machine}")];
     let input = Input::new("experiment.toml");
     for seed in &seeds {
         input.check(seed.as_bytes(), |path| {
