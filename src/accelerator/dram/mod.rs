@@ -8,7 +8,6 @@
 
 mod address;
 mod bank;
-mod batch;
 mod channel;
 mod closed_form;
 mod constraints;
@@ -22,7 +21,6 @@ mod stream;
 mod system;
 
 pub use address::{AddressMap, Field, Location};
-pub use batch::{Batch, time_of_tiles};
 pub use closed_form::{Binding, Case, Estimate, Limit, closed_form};
 pub use energy::{Activity, Energy};
 pub use replay::{Replay, Run};

@@ -200,35 +200,6 @@ fn intervals_by_bit_spare_energy_and_the_shortest_spares_time() {
     assert_eq!((none.activity.refreshes, none.energy.refresh_pj), (0, 0.0));
 }
 
-#[test]
-fn rows_of_a_run() {
-    let (interleaved, blocked) = (ddr4("bglow"), ddr4("stock"));
-    for (bursts, rows, of_blocks) in [(0, 0, 0), (1, 1, 1), (2, 2, 1), (4, 4, 1), (512, 4, 4), (2048, 16, 16)]
-    {
-        assert_eq!(interleaved.rows_of_run(64 * bursts), rows, "{bursts}");
-        assert_eq!(blocked.rows_of_run(64 * bursts), of_blocks, "{bursts}");
-    }
-}
-
-#[test]
-fn batches_take_the_longer_of_bus_and_activates() {
-    let system = ddr4("2ranks");
-    let time = |batch| time_of_tiles(&system, &batch).unwrap();
-    assert_eq!(time(Batch::default()), 0);
-    // A stream: 4 cycles per burst, refresh of one rank at a time, and tRCD + CL + BL / 2 at the beginning.
-    let stream = Batch { read_bursts: 1_000_000, activations: 8_000, ..Batch::default() };
-    assert_eq!(time(stream), (4e6_f64 / (1.0 - 420.0 / 9360.0) + 38.0).ceil() as u64);
-    let rows = Batch { read_bursts: 1000, activations: 100_000, ..Batch::default() };
-    assert_eq!(time(rows), (100_000.0_f64 * 6.5 / 2.0 / (1.0 - 420.0 / 9360.0) + 38.0).ceil() as u64);
-    // tRTRS + CL + BL / 2 - CWL = 10 and CWL + BL / 2 + tWTR_S = 19, instead of twice 4.
-    let turning = Batch { write_bursts: 1000, turnarounds: 10, ..stream };
-    let still = Batch { turnarounds: 0, ..turning };
-    let extra = (time(turning) - time(still)) as f64 * (1.0 - 420.0 / 9360.0);
-    assert!((extra - 210.0).abs() < 2.0, "{extra}");
-    let huge = Batch { read_bursts: u64::MAX, ..Batch::default() };
-    assert_eq!(time_of_tiles(&system, &huge), Err(Error::Overflow("cycles of the transfers")));
-}
-
 /// What the closed form does not list it covers: within 3 % of the replay on every preset, as far as queues are deep.
 #[test]
 fn closed_form_and_replay_agree_on_every_preset() {

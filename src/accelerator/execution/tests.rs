@@ -6,7 +6,7 @@ use crate::accelerator::design::{self, DramSystem};
 use crate::accelerator::energy::Arithmetic;
 use crate::accelerator::lowering::{self, Fuse};
 use crate::accelerator::operation::{Extent, Window};
-use crate::accelerator::tiling::{Buffering, Objective};
+use crate::accelerator::tiling::{Buffering, Objective, Run};
 use crate::accelerator::trace::Operand;
 use crate::memory::dram::{CellLayout, Errors, Parameters, Retention};
 use crate::memory::energy::dram::Device;
@@ -252,6 +252,50 @@ proptest! {
         let phases = execution.layers[0].counts.phases;
         prop_assert_eq!([cycles.fill, cycles.compute, cycles.drain], [phases.fill_cycles, phases.compute_cycles, phases.drain_cycles]);
         prop_assert!(cycles.total().unwrap() as f64 >= execution.layers[0].dram_cycles);
+    }
+
+    #[test]
+    fn a_layer_takes_the_published_time(operation in any_convolution(), array in any_array(), single: bool, rows in 8u64..60) {
+        let buffering = if single { Buffering::Single } else { Buffering::Double };
+        let mut accelerator = eyeriss(buffering, array.dataflow);
+        // Folds and tiles one by one, and ports that never bind.
+        accelerator.array = Array { fold_overlap: FoldOverlap::None, ..array };
+        accelerator.buffers.ports = 1 << 20;
+        let Some(execution) = alone(&operation, &accelerator, 16, 64 * rows) else { return Ok(()) };
+        let system = system(&accelerator, &[buffer("global", 64), dram()]).unwrap().unwrap();
+        let (operations, sum_bits) = (std::slice::from_ref(&operation), accelerator.partial_sum_bits);
+        let transfer = LinkTransfer::default();
+        let tensors = Tensors::new(operations, &words(operations, 16), sum_bits, 1, transfer, system.burst_bytes()).unwrap();
+        let mut timing = Timing::analytic(&system, accelerator.clock_mhz).unwrap();
+        let mut time = |runs: &[(Run, bool)]| {
+            let mut transfers = Vec::new();
+            for (run, is_write) in runs {
+                tensors.bursts(0, run, |bursts| transfers.push(Transfer { bursts, is_write: *is_write }));
+            }
+            timing.pass(0.0, &transfers, system.burst_bytes()).unwrap().end
+        };
+        let steps: Vec<_> = execution.layers[0].plan.steps().collect();
+        let loads: Vec<Vec<_>> = steps.iter().map(|step| step.loads().map(|run| (run, false)).collect()).collect();
+        let stores: Vec<Vec<_>> = steps.iter().map(|step| step.stores().map(|run| (run, true)).collect()).collect();
+        let mapping = Mapping::Stationary(array.dataflow);
+        let computed = |index: usize| {
+            let counts = accelerator.array.count(mapping, &steps[index].gemm).unwrap();
+            counts.phases.total().unwrap() as f64
+        };
+        let last = steps.len() - 1;
+        let expected: f64 = if single {
+            (0..=last).map(|index| time(&loads[index]) + computed(index) + time(&stores[index])).sum()
+        } else {
+            let mut sum = time(&loads[0]) + time(&stores[last]);
+            for index in 0..=last {
+                let before = if index > 0 { &stores[index - 1][..] } else { &[] };
+                let next = if index < last { &loads[index + 1][..] } else { &[] };
+                sum += computed(index).max(time(&[before, next].concat()));
+            }
+            sum
+        };
+        let total = execution.trace.layers[0].cycles.total().unwrap() as f64;
+        prop_assert!((total - expected).abs() < 1.0 + 1e-9 * expected, "{} {}", total, expected);
     }
 
     #[test]

@@ -22,7 +22,6 @@
 mod error;
 mod geometry;
 mod nest;
-mod overlap;
 mod plan;
 mod residency;
 mod retention;
@@ -32,7 +31,6 @@ mod traffic;
 mod walk;
 
 pub use error::Error;
-pub use overlap::{Elapsed, Overlap, TileTimes};
 pub use plan::{Held, Places, Plan, Tiles, Traffic};
 pub use residency::{fits_on_chip, residency};
 pub use search::ComputeCycles;
