@@ -35,16 +35,38 @@ pub(super) fn worth_keeping(network: &Network, images: usize) -> Vec<BlobId> {
 }
 
 /// Golden activations by blob.
+#[derive(Debug)]
 pub(super) struct Golden(pub BTreeMap<BlobId, Activations>);
 
 impl Golden {
     /// The deepest start from which all layers from `first` on are computed: the cut in front of `first`, or of the
-    /// nearest layer before it whose cut is kept. The second value is the layer that the pass restarts at.
+    /// nearest layer before it whose cut is kept. The second value is the layer that the pass restarts at. Kept blobs are
+    /// what their readers saw: they do not go through the hook again.
     pub fn start<'a>(
         &'a self,
         network: &Network,
         inputs: &'a Activations,
         first: LayerId,
+    ) -> (Start<'a>, LayerId) {
+        self.start_with(network, inputs, first, Start::with_stored)
+    }
+
+    /// [`Self::start`] from blobs that were kept before any hook: they go through it now.
+    pub fn hooked_start<'a>(
+        &'a self,
+        network: &Network,
+        inputs: &'a Activations,
+        first: LayerId,
+    ) -> (Start<'a>, LayerId) {
+        self.start_with(network, inputs, first, Start::with)
+    }
+
+    fn start_with<'a>(
+        &'a self,
+        network: &Network,
+        inputs: &'a Activations,
+        first: LayerId,
+        with_kept: impl Fn(Start<'a>, BlobId, &'a Activations) -> Start<'a>,
     ) -> (Start<'a>, LayerId) {
         for layer in (0..=first.0).rev().map(LayerId) {
             let blobs = cut(network, layer);
@@ -56,7 +78,7 @@ impl Golden {
                 if *blob == network.input() {
                     start.with(*blob, inputs)
                 } else {
-                    start.with_stored(*blob, &self.0[blob])
+                    with_kept(start, *blob, &self.0[blob])
                 }
             });
             return (start, layer);

@@ -54,6 +54,11 @@ impl Score {
 
     /// Relative prediction accuracy against `baseline`; `None` when the baseline predicts no image right.
     pub fn rpa(&self, baseline: &Self) -> Option<f64> {
+        if self.images == baseline.images {
+            // Of counts, so that an accuracy of exactly the floor is not one rounding error below it.
+            return (baseline.top1_correct > 0)
+                .then(|| self.top1_correct as f64 / baseline.top1_correct as f64);
+        }
         (baseline.top1_correct > 0).then(|| self.top1() / baseline.top1())
     }
 }

@@ -7,6 +7,7 @@ use crate::inference::{Activations, ClassCount, Classes, classify};
 const RANKED: usize = 5;
 
 /// The labels of the evaluation images, and what the baseline predicts for them.
+#[derive(Debug)]
 pub(super) struct Reference<'a> {
     labels: &'a [u16],
     baseline: Classes,

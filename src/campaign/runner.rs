@@ -9,6 +9,7 @@ use crate::fault::{self, DeviceFaults, Draw, Journal, Path, Redraw, StoredWords,
 use crate::inference::{self, Weights};
 use crate::network::{BlobId, LayerId, Network, Operand};
 use crate::number;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
@@ -62,9 +63,37 @@ struct StoredParameter {
     journal: Journal,
 }
 
+/// Where the words of an experiment lie, as far as they are not the network's own values in precise memory.
+struct Store {
+    parameters: Vec<StoredParameter>,
+    blobs: BTreeMap<BlobId, StoredBlob>,
+}
+
+impl Store {
+    fn new(experiment: &Experiment, sites: &[Site], words: Vec<Words>) -> Result<Self, Error> {
+        let mut parameters = Vec::new();
+        let mut blobs = BTreeMap::new();
+        for (index, (stored, words)) in experiment.subsets.iter().zip(words).enumerate() {
+            let (first_site, path) = path(experiment, sites, index, &words)?;
+            let (layer, operand) = (stored.subset.layer, stored.subset.operand);
+            match (stored.subset.blob, path) {
+                (Some(blob), path) if path.is_some() || !words.is_identity() => {
+                    blobs.entry(blob).or_insert(StoredBlob { words, path, first_site });
+                }
+                (None, Some(path)) => {
+                    let journal = Journal::new();
+                    parameters.push(StoredParameter { layer, operand, path, first_site, journal });
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { parameters, blobs })
+    }
+}
+
 /// An experiment whose words are stored and whose golden activations are at hand: trials can be run in any order.
 pub struct Campaign<'a> {
-    experiment: &'a Experiment,
+    experiment: Cow<'a, Experiment>,
     prepared: &'a Prepared,
     reference: Reference<'a>,
     sites: Vec<Site>,
@@ -90,27 +119,7 @@ impl<'a> Campaign<'a> {
         let sites = experiment.sites(prepared.labels().len() as u64);
         let words = experiment.words(network, prepared.neuron_ranges())?;
         let weights = quantised_weights(experiment, prepared, &words)?;
-        let mut parameters = Vec::new();
-        let mut blobs = BTreeMap::new();
-        for (index, (stored, words)) in experiment.subsets.iter().zip(&words).enumerate() {
-            let (first_site, path) = path(experiment, &sites, index, words)?;
-            let (layer, operand) = (stored.subset.layer, stored.subset.operand);
-            match (stored.subset.blob, path) {
-                (Some(blob), path) if path.is_some() || !words.is_identity() => {
-                    blobs.entry(blob).or_insert(StoredBlob { words: words.clone(), path, first_site });
-                }
-                (None, Some(path)) => {
-                    parameters.push(StoredParameter {
-                        layer,
-                        operand,
-                        path,
-                        first_site,
-                        journal: Journal::new(),
-                    });
-                }
-                _ => {}
-            }
-        }
+        let Store { parameters, blobs } = Store::new(experiment, &sites, words)?;
         let kept = golden::worth_keeping(network, prepared.labels().len());
         let hook = Neurons { blobs: &blobs, draw: None, devices: &BTreeMap::new(), flips: &[] };
         let outputs: Vec<_> = kept.iter().copied().chain([prepared.engine().logits()]).collect();
@@ -123,7 +132,7 @@ impl<'a> Campaign<'a> {
         let golden = Golden(kept.into_iter().zip(values).collect());
         let buffers = StrikeBuffers::default();
         Ok(Self {
-            experiment,
+            experiment: Cow::Borrowed(experiment),
             prepared,
             reference,
             sites,
@@ -134,6 +143,30 @@ impl<'a> Campaign<'a> {
             quantised,
             buffers,
         })
+    }
+
+    /// Puts the words into other memories: from now on trials are those of `experiment`, which differs from the one before in
+    /// memories, paths, lifetimes or seed, but delivers the same words when nothing errs. That pass is not computed again.
+    ///
+    /// # Errors
+    /// [`enum@Error`] for paths that cannot be.
+    ///
+    /// # Panics
+    /// If a word of `experiment` delivers other values than before when nothing errs.
+    pub fn rearm(&mut self, experiment: Experiment) -> Result<(), Error> {
+        let (network, ranges) = (self.prepared.network(), self.prepared.neuron_ranges());
+        let words = experiment.words(network, ranges)?;
+        assert!(self.experiment.words(network, ranges)? == words, "the words of the campaign are others");
+        self.sites = experiment.sites(self.prepared.labels().len() as u64);
+        let Store { parameters, blobs } = Store::new(&experiment, &self.sites, words)?;
+        (self.parameters, self.blobs) = (parameters, blobs);
+        self.experiment = Cow::Owned(experiment);
+        Ok(())
+    }
+
+    /// fp32, nothing approximated.
+    pub fn baseline(&self) -> Score {
+        self.reference.score(self.prepared.baseline_logits())
     }
 
     /// Formats and link applied, no faults.
@@ -245,7 +278,8 @@ impl StoredWords for ParameterWords<'_> {
     }
 }
 
-fn values(network: &Network, layer: LayerId, operand: Operand) -> &[f32] {
+/// Trained values of a weight or bias.
+pub(super) fn values(network: &Network, layer: LayerId, operand: Operand) -> &[f32] {
     let layer = network.layer(layer);
     let parameter = if operand == Operand::Bias { &layer.bias } else { &layer.weight };
     let values = parameter.as_ref().and_then(|parameter| parameter.values.as_deref());
