@@ -6,11 +6,10 @@
 use approxmem::accelerator::dram::{Direction, Pattern, Replay, Stream, System, closed_form};
 use approxmem::accelerator::lowering;
 use approxmem::config::Document;
-use approxmem::experiment::Machine;
+use approxmem::experiment::{Machine, MachineFigures};
 use approxmem::memory::energy::dram::Device;
 use approxmem::memory::preset;
 use approxmem::network::{self, Operand};
-use approxmem::report::MachineFigures;
 use std::path::Path;
 
 /// The scheme: data subset, bits.

@@ -10,7 +10,7 @@ use crate::memory::cost::{self, Traffic, Word};
 use crate::memory::{Memory, Technology, transfer};
 use crate::network::{BlobId, Operand};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 /// Why a cost cannot be told.
@@ -88,7 +88,17 @@ impl Experiment {
     /// # Errors
     /// [`enum@Error`] for energies that do not fit the operating point.
     pub fn cost(&self) -> Result<Cost, Error> {
-        let (traffic, link) = self.traffic()?;
+        self.cost_beside(&BTreeSet::new())
+    }
+
+    /// The same if the words of some data subsets rest in the precise part of a memory of their path: at its nominal operating
+    /// point, unprotected. `precise` holds pairs of a data subset and a memory. On an accelerator it does not matter: there the
+    /// paths tell.
+    ///
+    /// # Errors
+    /// As [`Self::cost`].
+    pub fn cost_beside(&self, precise: &BTreeSet<(usize, usize)>) -> Result<Cost, Error> {
+        let (traffic, link) = self.traffic(precise)?;
         let busy: Vec<_> =
             self.memories.iter().zip(&traffic).map(|(memory, traffic)| memory.busy_s(traffic)).collect();
         let slowest = busy.iter().flatten().copied().reduce(f64::max);
@@ -145,7 +155,7 @@ impl Experiment {
 
     /// Seconds in which the slowest memory moves the data of one inference; `None` if no memory says how fast it is.
     pub(super) fn busy_s(&self) -> Option<f64> {
-        let (traffic, _) = self.traffic().ok()?;
+        let (traffic, _) = self.traffic(&BTreeSet::new()).ok()?;
         self.memories
             .iter()
             .zip(&traffic)
@@ -154,7 +164,7 @@ impl Experiment {
     }
 
     /// What passes every memory and the link in one inference.
-    fn traffic(&self) -> Result<(Vec<Traffic>, LinkCost), Error> {
+    fn traffic(&self, precise: &BTreeSet<(usize, usize)>) -> Result<(Vec<Traffic>, LinkCost), Error> {
         if let (Some(running), Some(design)) = (&self.running, self.design()) {
             let mut traffic = running.traffic(design);
             for (traffic, stored) in traffic.iter_mut().zip(running.stored(design)) {
@@ -168,13 +178,14 @@ impl Experiment {
         }
         let mut traffic = vec![Traffic::default(); self.memories.len()];
         let mut link = LinkCost::default();
-        let mut seen = std::collections::BTreeSet::new();
-        for stored in &self.subsets {
+        let mut seen = BTreeSet::new();
+        for (index, stored) in self.subsets.iter().enumerate() {
             if stored.subset.blob.is_some_and(|blob| !seen.insert(blob)) {
                 continue;
             }
             let times = stored.subset.blob.map_or(1.0, |blob| readers[&blob]);
-            self.pass(stored, times, &mut traffic, &mut link)?;
+            let is_precise = |memory| precise.contains(&(index, memory));
+            self.pass(stored, times, &is_precise, &mut traffic, &mut link)?;
         }
         Ok((traffic, link))
     }
@@ -184,6 +195,7 @@ impl Experiment {
         &self,
         stored: &StoredSubset,
         times: f64,
+        is_precise: &dyn Fn(usize) -> bool,
         traffic: &mut [Traffic],
         link: &mut LinkCost,
     ) -> Result<(), Error> {
@@ -212,7 +224,7 @@ impl Experiment {
             self.rest(
                 memory,
                 words,
-                bits,
+                Word { bits, is_precise: is_precise(memory) },
                 (times, next_to_link.then_some(burst_bytes)),
                 (writes, behind_link.then_some(burst_bytes)),
                 is_first,
@@ -222,7 +234,7 @@ impl Experiment {
         Ok(())
     }
 
-    /// Adds `words` words of `bits` bits that are read and written so many times, in so many bytes where the link decides.
+    /// Adds `words` words of kind `word` that are read and written so many times, in so many bytes where the link decides.
     #[expect(
         clippy::too_many_arguments,
         reason = "one call site; the parts of a transfer do not form a thing"
@@ -231,16 +243,16 @@ impl Experiment {
         &self,
         memory: usize,
         words: u64,
-        bits: u32,
+        word: Word,
         (reads, read_bytes): (f64, Option<f64>),
         (writes, written_bytes): (f64, Option<f64>),
         is_first: bool,
         traffic: &mut Traffic,
     ) {
+        let Word { bits, is_precise } = word;
         let payload = words as f64 * f64::from(bits);
-        let coded = self.memories[memory].protection.coded_msbs();
+        let coded = if is_precise { 0 } else { self.memories[memory].protection.coded_msbs() };
         let checks = 8.0 * (words as f64 * f64::from(coded) / 64.0).ceil();
-        let word = Word { bits, is_precise: false };
         if is_first {
             *traffic.stored.entry(word).or_default() += payload;
             traffic.check_bits += checks;

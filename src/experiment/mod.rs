@@ -3,6 +3,7 @@
 mod cost;
 mod design;
 mod layout;
+mod machine_figures;
 mod prepared;
 mod record;
 mod running;
@@ -14,6 +15,7 @@ mod workload;
 pub use cost::{Cost, Error as CostError, LinkCost, MemoryCost};
 pub use design::{DatasetSource, Experiment, InputFile, Link, Machine, NetworkSource, Stop, StoredSubset};
 pub use layout::{Site, flip_std};
+pub use machine_figures::{ComponentEnergy, MachineFigures, Savings};
 pub use prepared::{PrepareError, Prepared};
 pub use running::{Design, Running, RunningError};
 pub use volume::Volume;

@@ -2,8 +2,8 @@
 
 use super::energy::{EnergyFigures, picojoules, share};
 use super::result::{Accuracy, Approximate, MemoryFaults, RunResult};
-use super::running::MachineFigures;
 use super::sweep::SweepResult;
+use crate::experiment::MachineFigures;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
 use std::collections::HashMap;
 use std::fmt::Write as _;
