@@ -9,7 +9,8 @@
 //! | 1 | [`network`], [`memory`], [`dataset`] |
 //! | 2 | [`accelerator`], [`fault`], [`inference`] |
 //! | 3 | [`experiment`], [`campaign`] |
-//! | 5 | [`config`], [`report`] |
+//! | 4 | [`resilience`] |
+//! | 5 | [`config`], [`report`], [`reproduction`] |
 //! | 6 | [`cli`] |
 
 pub mod accelerator;
@@ -25,4 +26,6 @@ pub mod network;
 pub mod number;
 pub mod random;
 pub mod report;
+pub mod reproduction;
+pub mod resilience;
 pub mod units;
