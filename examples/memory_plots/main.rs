@@ -3,7 +3,6 @@
 //!
 //! `cargo run --release --example memory_plots`
 
-mod chart;
 mod presets;
 
 use approxmem::memory::preset::{self, Table, Tag};
@@ -12,8 +11,7 @@ use approxmem::memory::secded::{self, CODE_BITS};
 use approxmem::memory::transfer::{Layout, Transfer};
 use approxmem::memory::{Protection, dram};
 use approxmem::random::{Key, Label, ln, ln_one_minus, open_unit};
-use chart::{Axis, BLUE, Figure, GREEN, INK, Layer, ORANGE, Shape};
-use plotters::style::RGBColor;
+use approxmem::report::chart::{Axis, BLUE, Figure, GREEN, INK, Layer, ORANGE, RGBColor, Shape};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -35,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         secded_residual(),
         protection_energy()?,
     ] {
-        let file = folder.join(figure.file);
+        let file = folder.join(&figure.file);
         std::fs::write(&file, figure.svg()?).map_err(|error| format!("{}: {error}", file.display()))?;
         println!("{}", file.display());
     }
@@ -60,8 +58,8 @@ fn sram_14nm() -> Drawn {
     let points = presets::points(preset)?;
     let between = [points[0].0, points[points.len() - 1].0];
     Ok(Figure {
-        file: "sram-14nm.svg",
-        title: "SRAM, 14 nm: bit error rate over voltage",
+        file: "sram-14nm.svg".into(),
+        title: "SRAM, 14 nm: bit error rate over voltage".into(),
         x: Axis::linear("supply voltage v / Vmin", [0.70, 1.05], 0.05, 2),
         y: Axis::decades("bit error rate", [-10, 0], 1),
         layers: vec![
@@ -84,8 +82,8 @@ fn sram_45nm() -> Drawn {
     let (probit2, probit) = (presets::sram(preset, "probit2")?, presets::sram(preset, "probit")?);
     let valid = probit2.v_range;
     Ok(Figure {
-        file: "sram-45nm.svg",
-        title: "SRAM, 45 nm SOI: bit error rate over voltage",
+        file: "sram-45nm.svg".into(),
+        title: "SRAM, 45 nm SOI: bit error rate over voltage".into(),
         x: Axis::linear("supply voltage of the cell array, V", [0.2, 1.1], 0.1, 1),
         y: Axis::decades("bit error rate", [-12, 0], 2),
         layers: vec![
@@ -106,8 +104,8 @@ fn sram_energy() -> Drawn {
     let of_24 = |points: [(f64, f64); 7]| points.map(|(v, energy)| (v / 24.0, energy)).to_vec();
     let over = |nominal: f64, points: &[(f64, f64)]| points.iter().map(|(v, y)| (*v, y / nominal)).collect();
     Ok(Figure {
-        file: "sram-energy.svg",
-        title: "SRAM: energy of an access and leakage over voltage",
+        file: "sram-energy.svg".into(),
+        title: "SRAM: energy of an access and leakage over voltage".into(),
         x: Axis::linear("supply voltage over Vmin (14 nm) or over 1.0 V (45 nm)", [0.4, 1.0], 0.1, 1),
         y: Axis::linear("energy or power over that at 1.0", [0.0, 1.2], 0.2, 1),
         layers: vec![
@@ -171,8 +169,8 @@ fn dram_flikker() -> Drawn {
     let (log_normal, power_law) = (presets::dram(preset, "log_normal")?, presets::dram(preset, "power_law")?);
     let (valid, supported) = (log_normal.t_range_s, log_normal.supported_share);
     Ok(Figure {
-        file: "dram-flikker48.svg",
-        title: "DRAM at 48 °C: weak cells over the refresh interval",
+        file: "dram-flikker48.svg".into(),
+        title: "DRAM at 48 °C: weak cells over the refresh interval".into(),
         x: Axis::logarithmic(
             "refresh interval, s",
             [0.5, 100.0],
@@ -208,8 +206,8 @@ fn dram_ddr3l() -> Drawn {
     let (at_70, at_20) = (presets::dram(warm, "log_normal")?, presets::dram(cold, "log_normal")?);
     let (valid, supported) = (at_70.t_range_s, at_70.supported_share);
     Ok(Figure {
-        file: "dram-ddr3l.svg",
-        title: "DDR3L modules: weak cells over the refresh interval",
+        file: "dram-ddr3l.svg".into(),
+        title: "DDR3L modules: weak cells over the refresh interval".into(),
         x: Axis::logarithmic(
             "refresh interval, s",
             [0.25, 100.0],
@@ -265,8 +263,8 @@ fn dram_temperature() -> Drawn {
         points,
     ));
     Ok(Figure {
-        file: "dram-temperature.svg",
-        title: "DDR3L modules refreshed every 2.048 s: weak cells over temperature",
+        file: "dram-temperature.svg".into(),
+        title: "DDR3L modules refreshed every 2.048 s: weak cells over temperature".into(),
         x: Axis::linear("temperature, °C", [0.0, 90.0], 10.0, 0),
         y: Axis::decades("share of weak cells F", [-14, -4], 1),
         layers,
@@ -306,8 +304,8 @@ fn uniform_presets() -> Drawn {
         }
     }
     Ok(Figure {
-        file: "uniform-presets.svg",
-        title: "Presets of one bit error rate",
+        file: "uniform-presets.svg".into(),
+        title: "Presets of one bit error rate".into(),
         x: Axis::decades("bit error rate", [-10, 0], 1),
         y: Axis::names(&names),
         layers,
@@ -325,8 +323,8 @@ fn link_bursts() -> Drawn {
         (1..=BITS).map(|bits| Ok((f64::from(bits), bursts(words, layout, bits)? / untruncated))).collect()
     };
     Ok(Figure {
-        file: "link-bursts.svg",
-        title: "Link: bursts of 64 bytes over precision, words of 16 bits",
+        file: "link-bursts.svg".into(),
+        title: "Link: bursts of 64 bytes over precision, words of 16 bits".into(),
         x: Axis::linear("bits of a word that cross the link", [0.0, 17.0], 2.0, 0),
         y: Axis::linear("bursts over those of 16 bits, padded", [0.0, 3.5], 0.5, 1),
         layers: vec![
@@ -393,8 +391,8 @@ fn secded_residual() -> Figure {
     ];
     let simulated = simulated.map(|(q, words)| (q, decoded_error_rate(q, words)));
     Figure {
-        file: "secded.svg",
-        title: "SECDED(72,64): wrong data bits behind the decoder",
+        file: "secded.svg".into(),
+        title: "SECDED(72,64): wrong data bits behind the decoder".into(),
         x: Axis::decades("bit error rate of the stored bits", [-6, 0], 1),
         y: Axis::decades("bit error rate of the data", [-11, 0], 1),
         layers: vec![
@@ -434,8 +432,8 @@ fn protection_energy() -> Drawn {
     let marked = [at(voltage(1e-4), 0, 8)?, at(voltage(1e-3), 3, 8)?, at(voltage(1e-3), 3, 16)?];
     let [plain, of_8, of_16] = marked.map(|(_, energy)| format!("{energy:.3}"));
     Ok(Figure {
-        file: "protection-energy.svg",
-        title: "SRAM, 14 nm: what three protected bits cost with a dual rail",
+        file: "protection-energy.svg".into(),
+        title: "SRAM, 14 nm: what three protected bits cost with a dual rail".into(),
         x: Axis::decades("bit error rate of the unprotected bits", [-7, -1], 1),
         y: Axis::linear("energy of an access over that at Vmin", [0.6, 1.0], 0.05, 2),
         layers: vec![

@@ -1,17 +1,28 @@
-//! Charts as SVG text: curves that are dashed where they extrapolate, published points, and a legend below.
+//! Charts as SVG text: curves that are dashed where they extrapolate, points, intervals, and a legend below.
 
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
+use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
 use plotters::series::DashedLineSeries;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use std::error::Error;
+use std::io;
 use std::ops::Range;
+use thiserror::Error;
 
-/// Colours of Okabe and Ito, which colour-blind readers tell apart; their greys differ too.
+pub use plotters::style::RGBColor;
+
+/// The first of the colours of Okabe and Ito, which colour-blind readers tell apart; their greys differ too.
 pub const BLUE: RGBColor = RGBColor(0, 114, 178);
+/// The second colour, the lightest.
 pub const ORANGE: RGBColor = RGBColor(230, 159, 0);
+/// The third colour.
 pub const GREEN: RGBColor = RGBColor(0, 120, 90);
+/// The fourth colour.
+pub const VERMILION: RGBColor = RGBColor(213, 94, 0);
+/// The fifth colour.
+pub const PURPLE: RGBColor = RGBColor(150, 80, 130);
+/// Axes, text, and what was published.
 pub const INK: RGBColor = RGBColor(30, 30, 30);
 
 const GRID: RGBColor = RGBColor(214, 214, 214);
@@ -24,10 +35,15 @@ const SAMPLES: u32 = 200;
 
 type Canvas<'b> = DrawingArea<SVGBackend<'b>, Shift>;
 type Plane = Cartesian2d<Axis, Axis>;
-type Drawn = Result<(), Box<dyn Error>>;
+type Drawn = Result<(), ChartError>;
+
+/// Why a chart cannot be drawn.
+#[derive(Debug, Error)]
+#[error("a chart cannot be drawn")]
+pub struct ChartError(#[from] DrawingAreaErrorKind<io::Error>);
 
 /// One axis: positions are the value itself, or its decimal logarithm.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Axis {
     label: String,
     logarithmic: bool,
@@ -43,6 +59,13 @@ impl Axis {
         let ticks = (0..=count).map(|tick| from + step * f64::from(tick));
         let ticks = ticks.map(|value| (value, format!("{value:.decimals$}"))).collect();
         Self { label: label.into(), logarithmic: false, from, to, ticks }
+    }
+
+    /// The same axis with ticks at the whole numbers `values`.
+    #[must_use]
+    pub fn with_ticks(mut self, values: impl Iterator<Item = f64>) -> Self {
+        self.ticks = values.map(|value| (self.position(value), value.to_string())).collect();
+        self
     }
 
     /// A logarithmic axis from 10^`from` to 10^`to` with a tick every `step` decades.
@@ -106,11 +129,15 @@ impl Ranged for Axis {
 }
 
 /// Outline of a marker.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub enum Shape {
+    /// A circle.
     Circle,
+    /// A square.
     Square,
+    /// A triangle on its base.
     Triangle,
+    /// A square on its corner.
     Diamond,
     /// A circle around what is drawn already.
     Ring,
@@ -118,27 +145,69 @@ pub enum Shape {
 
 /// What a chart shows.
 pub enum Layer {
-    /// A model over the whole axis, solid where it is valid.
-    Curve { name: String, colour: RGBColor, model: Box<dyn Fn(f64) -> Option<f64>>, valid: [f64; 2] },
-    /// Values, joined by straight lines if `joined`; a hollow marker stands for what no curve was fitted to.
-    Points {
+    /// A model over the whole axis.
+    Curve {
+        /// Its entry in the legend.
         name: String,
+        /// Its colour.
         colour: RGBColor,
+        /// Value at a value of the horizontal axis, if there is one.
+        model: Box<dyn Fn(f64) -> Option<f64>>,
+        /// Where it is solid; dashed outside.
+        valid: [f64; 2],
+    },
+    /// Values.
+    Points {
+        /// Their entry in the legend.
+        name: String,
+        /// Their colour.
+        colour: RGBColor,
+        /// Their marker.
         shape: Shape,
+        /// Whether the marker is hollow: no curve was fitted to them, or they are another kind of value.
         hollow: bool,
+        /// Whether straight lines join them.
         joined: bool,
+        /// The values.
         points: Vec<(f64, f64)>,
     },
+    /// Vertical bars, as of confidence intervals; no entry in the legend.
+    Intervals {
+        /// Their colour.
+        colour: RGBColor,
+        /// Value of the horizontal axis, lower and upper end.
+        ranges: Vec<(f64, [f64; 2])>,
+    },
     /// A horizontal line that carries its name.
-    Level { name: String, value: f64 },
+    Level {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: f64,
+    },
+}
+
+impl Layer {
+    /// Its entry in the legend, if it has one.
+    fn entry(&self) -> Option<&str> {
+        match self {
+            Self::Curve { name, .. } | Self::Points { name, .. } => Some(name),
+            Self::Intervals { .. } | Self::Level { .. } => None,
+        }
+    }
 }
 
 /// A chart.
 pub struct Figure {
-    pub file: &'static str,
-    pub title: &'static str,
+    /// Name of its file.
+    pub file: String,
+    /// What stands above it.
+    pub title: String,
+    /// The horizontal axis.
     pub x: Axis,
+    /// The vertical axis.
     pub y: Axis,
+    /// What it shows, each above the one before.
     pub layers: Vec<Layer>,
 }
 
@@ -184,8 +253,11 @@ fn marker(canvas: &Canvas<'_>, (x, y): (i32, i32), shape: Shape, colour: RGBColo
 
 impl Figure {
     /// The chart as an SVG document.
-    pub fn svg(&self) -> Result<String, Box<dyn Error>> {
-        let entries = self.layers.iter().filter(|layer| !matches!(layer, Layer::Level { .. })).count();
+    ///
+    /// # Errors
+    /// [`ChartError`] if an axis has no extent.
+    pub fn svg(&self) -> Result<String, ChartError> {
+        let entries = self.layers.iter().filter_map(Layer::entry).count();
         let dashed = self.layers.iter().any(|layer| self.extrapolates(layer));
         let lines = (entries + usize::from(dashed)) as u32;
         let height = TITLE_HEIGHT + PLOT_HEIGHT + LEGEND_LINE as u32 * lines + 20;
@@ -194,7 +266,7 @@ impl Figure {
             let root = SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area();
             root.fill(&WHITE)?;
             let middle = Pos::new(HPos::Center, VPos::Center);
-            root.draw(&Text::new(self.title, (WIDTH as i32 / 2, 34), font(34).pos(middle)))?;
+            root.draw(&Text::new(self.title.as_str(), (WIDTH as i32 / 2, 34), font(34).pos(middle)))?;
             self.plot(&root.margin(TITLE_HEIGHT, height - TITLE_HEIGHT - PLOT_HEIGHT, 0, 0), &root)?;
             self.legend(&root, (TITLE_HEIGHT + PLOT_HEIGHT) as i32 + 24)?;
             root.present()?;
@@ -255,6 +327,17 @@ impl Figure {
                 }
                 for point in points {
                     marker(root, chart.backend_coord(&at(point)), *shape, *colour, *hollow)?;
+                }
+            }
+            Layer::Intervals { colour, ranges } => {
+                for &(x, ends) in ranges {
+                    let x = self.x.position(x);
+                    let ends = ends.map(|end| (x, self.y.position(end).clamp(self.y.from, self.y.to)));
+                    chart.draw_series([PathElement::new(ends.to_vec(), colour.stroke_width(3))])?;
+                    for end in ends {
+                        let (x, y) = chart.backend_coord(&end);
+                        root.draw(&PathElement::new(vec![(x - 7, y), (x + 7, y)], colour.stroke_width(3)))?;
+                    }
                 }
             }
             Layer::Level { name, value } => {
@@ -329,7 +412,7 @@ impl Figure {
                     marker(root, (i32::midpoint(left, right), y), *shape, *colour, *hollow)?;
                     name
                 }
-                Layer::Level { .. } => continue,
+                Layer::Intervals { .. } | Layer::Level { .. } => continue,
             };
             root.draw(&Text::new(name.as_str(), (right + 20, y), font(27).pos(beside)))?;
             y += LEGEND_LINE;
