@@ -3,7 +3,7 @@
 use super::key::quoted;
 use super::problem::{Problem, Problems};
 use super::reader::{Section, choice, integer, listed, unexpected};
-use super::tree::{Entry, Value};
+use super::tree::{Entry, Node, Value};
 use crate::network::{Operand, Subset};
 use crate::number::{BinaryPoint, Format, Granularity, Rounding};
 
@@ -66,25 +66,29 @@ impl Kind {
 
 /// Reads the value of one pattern; `None` if it is wrong (noted).
 pub(super) fn format(entry: &Entry, problems: &mut Problems) -> Option<Format> {
-    let path = format!("{TABLE}.{}", quoted(&entry.key));
-    match &entry.node.value {
+    of_node(&format!("{TABLE}.{}", quoted(&entry.key)), &entry.node, problems)
+}
+
+/// Reads the word at `path`; `None` if it is wrong (noted).
+pub(super) fn of_node(path: &str, node: &Node, problems: &mut Problems) -> Option<Format> {
+    match &node.value {
         Value::Text(_) => {
-            let kind = choice(&path, &entry.node, &KINDS, problems)?;
+            let kind = choice(path, node, &KINDS, problems)?;
             let format =
                 kind.format(None, BinaryPoint::default(), Rounding::default(), Granularity::default());
             if format.is_none() {
                 let message = format!("`{path}`: a fixed-point word needs its width");
                 problems.push(
-                    Problem::new(&entry.node.location, message, "bits are missing")
+                    Problem::new(&node.location, message, "bits are missing")
                         .with_help("write { kind = \"fixed\", bits = 16 }"),
                 );
             }
             format
         }
-        Value::Table(_) => from_table(&Section::of_entry(path, entry, problems)?, problems),
+        Value::Table(table) => from_table(&Section::new(path.to_owned(), table, &node.location), problems),
         _ => {
             let expected = "a table such as { kind = \"fixed\", bits = 16 } or the name of a kind";
-            problems.push(unexpected(&path, &entry.node, expected));
+            problems.push(unexpected(path, node, expected));
             None
         }
     }
@@ -99,7 +103,9 @@ fn from_table(section: &Section<'_>, problems: &mut Problems) -> Option<Format> 
     let kind = section.choice("kind", &KINDS, problems);
     check_keys(section, kind, problems);
     let bits = section.integer("bits", 1..=32, problems);
-    let binary_point = section.find("binary_point").map(|_| binary_point(section, problems));
+    let binary_point = section
+        .find("binary_point")
+        .map(|entry| binary_point(&section.key("binary_point"), &entry.node, problems));
     let rounding = section.choice("rounding", &ROUNDINGS, problems).unwrap_or_default();
     let scales =
         [("tensor", Granularity::Tensor), ("channel", Granularity::Channel), ("model", Granularity::Model)];
@@ -136,18 +142,17 @@ fn check_keys(section: &Section<'_>, kind: Option<Kind>, problems: &mut Problems
     }
 }
 
-fn binary_point(section: &Section<'_>, problems: &mut Problems) -> Option<BinaryPoint> {
-    let node = &section.find("binary_point")?.node;
-    let name = section.key("binary_point");
+/// Reads a binary-point policy; `None` if it is wrong (noted).
+pub(super) fn binary_point(name: &str, node: &Node, problems: &mut Problems) -> Option<BinaryPoint> {
     match &node.value {
         Value::Text(text) if text == "subset" => Some(BinaryPoint::Subset),
         Value::Text(text) if text == "network" => Some(BinaryPoint::Network),
         Value::Integer(_) => {
-            integer(&name, node, -126..=128, problems).map(|bits| BinaryPoint::At(bits as i32))
+            integer(name, node, -126..=128, problems).map(|bits| BinaryPoint::At(bits as i32))
         }
         _ => {
             let expected = "`subset`, `network` or an integer from -126 to 128";
-            problems.push(unexpected(&name, node, expected));
+            problems.push(unexpected(name, node, expected));
             None
         }
     }

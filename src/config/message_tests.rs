@@ -77,13 +77,13 @@ fn unknown_keys_and_tables_name_the_nearest_and_all_valid_ones() {
             "[placement]",
             "[placment]",
             "c.toml:18:2: unknown table [placment]
-    help: did you mean `placement`? valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`",
+    help: did you mean `placement`? valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`, `resilience`",
         ),
         (
             "[experiment]",
             "[zzz]",
             "c.toml:20:2: unknown table [zzz]
-    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`",
+    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`, `resilience`",
         ),
         (
             "[network]",
@@ -91,7 +91,7 @@ fn unknown_keys_and_tables_name_the_nearest_and_all_valid_ones() {
             "c.toml:1:1: missing table [network]
     help: `network.definition` names the file that defines the network
 c.toml:1:2: unknown table [netwrk]
-    help: did you mean `network`? valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`",
+    help: did you mean `network`? valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`, `resilience`",
         ),
         (
             "ber = 1e-3",
@@ -115,7 +115,7 @@ round = 1",
 [network]
 ",
             "c.toml:1:1: unknown key `seed` at the top level
-    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`",
+    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`, `resilience`",
         ),
     ]);
 }
@@ -362,11 +362,11 @@ c.toml:22:6: TOML syntax: key with no value, expected `=`",
 ",
             "",
             "c.toml:1:1: unknown key `definition` at the top level
-    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`
+    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`, `resilience`
 c.toml:1:1: missing table [network]
     help: `network.definition` names the file that defines the network
 c.toml:2:1: unknown key `weights` at the top level
-    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`",
+    help: valid tables: `network`, `dataset`, `formats`, `memories`, `link`, `placement`, `workload`, `accelerator`, `trace`, `experiment`, `resilience`",
         ),
     ]);
 }

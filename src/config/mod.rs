@@ -21,6 +21,7 @@ mod patterns;
 mod placed;
 mod problem;
 mod reader;
+mod resilience;
 mod resolve;
 mod tree;
 
@@ -30,6 +31,8 @@ mod dataset_tests;
 mod message_tests;
 #[cfg(test)]
 mod placed_tests;
+#[cfg(test)]
+mod resilience_tests;
 #[cfg(test)]
 mod resolve_tests;
 #[cfg(test)]
@@ -43,5 +46,6 @@ pub use doubts::Doubt;
 pub use machine::ResolvedMachine;
 pub use memories::nearest_preset;
 pub use problem::{Problem, Problems, Related, Source};
+pub use resilience::Evaluation;
 pub use resolve::Resolved;
 pub use start::given_trace;

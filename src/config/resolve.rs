@@ -8,8 +8,9 @@ use super::paths::{self, LINK_BITS, LinkTable, PLACEMENT};
 use super::placed::{self, word_bits_at};
 use super::problem::{Problem, Problems};
 use super::reader::Section;
+use super::resilience::Evaluation;
 use super::tree::Entry;
-use super::{dataset, files, formats, patterns};
+use super::{dataset, files, formats, patterns, resilience};
 use crate::accelerator::design::Accelerator;
 use crate::experiment::{
     DatasetSource, Experiment, InputFile, Machine, NetworkSource, Stop, StoredSubset, Workload,
@@ -25,6 +26,8 @@ use std::fmt::Write as _;
 pub struct Resolved {
     /// The experiment.
     pub experiment: Experiment,
+    /// What a data resilience evaluation is asked for.
+    pub evaluation: Evaluation,
     /// Settings without effect: memories that no data subset uses, patterns that decide nothing.
     pub warnings: Problems,
 }
@@ -62,10 +65,11 @@ impl Document {
         let layers = Layers::of_network(network);
         let accelerator =
             tables.accelerator.as_ref().map(|table| table.accelerator(&layers, &mut problems, &mut warnings));
+        let evaluation = tables.evaluation.clone();
         match tables.experiment(subsets, accelerator) {
             Some(mut experiment) if problems.0.is_empty() => {
                 self.start(&mut experiment, network)?;
-                Ok(Resolved { experiment, warnings: self.sorted(warnings) })
+                Ok(Resolved { experiment, evaluation, warnings: self.sorted(warnings) })
             }
             _ => Err(self.sorted(problems)),
         }
@@ -73,7 +77,7 @@ impl Document {
 }
 
 /// Every table.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "network",
     "dataset",
     formats::TABLE,
@@ -84,6 +88,7 @@ const TABLES: [&str; 10] = [
     accelerator::TABLE,
     files::TRACE,
     "experiment",
+    resilience::TABLE,
 ];
 
 /// `[experiment]`.
@@ -193,6 +198,7 @@ pub(super) struct Tables<'d> {
     placement: Patterns<'d, Vec<Stop>>,
     workload: Workload,
     sampling: Sampling,
+    evaluation: Evaluation,
     /// `None`: there is none.
     pub accelerator: Option<AcceleratorTable<'d>>,
     #[expect(clippy::option_option, reason = "left out, wrong and right are three things")]
@@ -268,6 +274,8 @@ impl<'d> Tables<'d> {
             Scope::Machine => (None, None),
         };
         let link = paths::link(root, problems);
+        let sampling = Sampling::read(root, problems);
+        let evaluation = resilience::evaluation(root, sampling.rpa_floor, sampling.trials, problems);
         let formats_section = root.section(formats::TABLE, problems);
         let placement = root.section(PLACEMENT, problems);
         Self {
@@ -286,7 +294,8 @@ impl<'d> Tables<'d> {
                 paths::stops(entry, &memories, problems)
             }),
             workload,
-            sampling: Sampling::read(root, problems),
+            sampling,
+            evaluation,
             memories,
             link,
         }

@@ -25,7 +25,7 @@ fn fixed(bits: u32) -> Format {
 #[test]
 fn the_sample_resolves_as_written() {
     let folder = Folder::new();
-    let Resolved { experiment, warnings } = folder.resolve(TEXT, &[]).unwrap();
+    let Resolved { experiment, warnings, .. } = folder.resolve(TEXT, &[]).unwrap();
     assert_eq!(warnings.0, []);
     assert_eq!(experiment.network.definition.path, folder.file("net.prototxt"));
     assert_eq!(experiment.network.definition.typed, "net.prototxt");
@@ -121,7 +121,7 @@ fn the_most_specific_pattern_decides() {
         "\"*\" = \"fp32\"\n\"*_fc*\" = \"bf16\"\n\"weight_fc*\" = { kind = \"fixed\", bits = 12 }\n\
          \"weight_fc1\" = { kind = \"fixed\", bits = 11 }\n\"weight_fc1*\" = { kind = \"fixed\", bits = 10 }",
     );
-    let Resolved { experiment, warnings } = resolved(&text, &[]);
+    let Resolved { experiment, warnings, .. } = resolved(&text, &[]);
     for (name, expected) in [
         ("weight_conv1/5x5", fixed(16)),
         ("weight_fc1", fixed(11)),

@@ -2,9 +2,9 @@
 
 use super::energy::EnergyFigures;
 use super::result::{ClassFigures, RunResult, SubsetFigures};
-use super::running::MachineFigures;
 use super::sweep::SweepResult;
 use crate::campaign::Outcome;
+use crate::experiment::MachineFigures;
 
 /// `trials.csv`: one row per trial.
 pub fn trials_csv(outcome: &Outcome) -> String {
@@ -225,7 +225,7 @@ fn run_row(run: &RunResult) -> Vec<String> {
     ]
 }
 
-fn optional(value: Option<impl ToString>) -> String {
+pub(super) fn optional(value: Option<impl ToString>) -> String {
     value.map_or(String::new(), |value| value.to_string())
 }
 
