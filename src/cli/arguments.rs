@@ -1,7 +1,7 @@
 //! What the user can type.
 
 use super::stream::StreamKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Accuracy, data volume and bit flips of CNN accelerators whose memories may err.
@@ -61,6 +61,10 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// Find which data of a network may lose bits or err, how much, and what that buys: the narrowest words of each data subset
+    /// alone and of all together, the largest tolerable error rates, what must be protected, and the operating points, traffic,
+    /// cycles and energy that meet the floor.
+    Resilience(Evaluating),
     /// Show a network's layers, shapes, multiply-accumulates and data subsets with their share of the volume.
     Inspect {
         /// The network definition.
@@ -103,6 +107,9 @@ pub enum Command {
     },
     /// Show what every layer does on the accelerator: cycles, traffic and energy per operand and memory.
     Trace(Tracing),
+    /// The tables and figures of the paper that this program follows, ours beside its: networks are measured as far as their
+    /// weights and images are there.
+    Reproduce(Reproducing),
     /// Show error rate, energy and power of a memory at its operating points, without any network.
     Memory {
         /// A preset of errors, one of energy, or both, of one technology: see `approxmem presets`. With --stream also a
@@ -192,6 +199,41 @@ impl Overrides {
     }
 }
 
+/// What is evaluated, and how thoroughly.
+#[derive(Debug, Args)]
+pub struct Evaluating {
+    /// The network with its images, the floor, and maybe an accelerator with its memories.
+    pub config: PathBuf,
+    /// Narrow the N largest data subsets (resilience.subsets) [default: 5].
+    #[arg(long, value_name = "N", conflicts_with = "cover", value_parser = clap::value_parser!(u64).range(1..))]
+    pub subsets: Option<u64>,
+    /// Narrow the largest data subsets that make up this share of the data volume, above 0 up to 1 (resilience.cover).
+    #[arg(long, value_name = "SHARE")]
+    pub cover: Option<f64>,
+    /// Measure everything: all subsets, all widths, all words, every error rate with every number of protected bits, the
+    /// refined error rates, the Pareto front, the cheapest design. It takes long.
+    #[arg(long)]
+    pub full: bool,
+    /// Look for the cheapest design over operating points, protection and widths.
+    #[arg(long, value_name = "FIGURE")]
+    pub optimise: Option<Figure>,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// What the cheapest design has least of, per inference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Figure {
+    /// Energy of memories and operations.
+    Energy,
+    /// Bytes moved from and to off-chip memory.
+    Traffic,
+    /// Cycles of the accelerator.
+    Cycles,
+}
+
 /// What is traced, and what is told of it.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option that is there or not")]
@@ -229,6 +271,106 @@ pub struct Tracing {
     /// Print JSON alone on standard output.
     #[arg(long)]
     pub json: bool,
+}
+
+/// What of the paper is reproduced, and on which networks.
+#[derive(Debug, Args)]
+pub struct Reproducing {
+    /// The table or figure.
+    #[arg(value_enum, default_value_t = ReproductionPart::All)]
+    pub part: ReproductionPart,
+    /// These networks alone, separated by commas: `lenet5`, `cifar10_full`, `alexnet` and `vgg16` of a checkout; `lenet5_fyh620`,
+    /// `cifar10_full_caffe`, `squeezenet_v1.1` and `bvlc_googlenet` of --data [default: all that are there].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub networks: Vec<String>,
+    /// Folder with the networks and images that are not part of this project: `models/`, `mnist/`, `cifar10/`, `imagenet/`.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Weights (caffemodel) of a network that has none here, as in --weights alexnet=FILE; its pictures are those of --data.
+    #[arg(long, value_name = "NETWORK=FILE")]
+    pub weights: Vec<String>,
+    /// Bit-widths of table 4 as the paper prints them, largest subset first, as in --paper-widths lenet5=3,3,4,4,4.
+    #[arg(long, value_name = "NETWORK=BITS")]
+    pub paper_widths: Vec<String>,
+    /// Measure nothing: show the measurements saved in this folder.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["trials", "images", "weights"])]
+    pub from: Option<PathBuf>,
+    /// A checkout of this project, with `models/` and `data/`.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub checkout: PathBuf,
+    /// Folder of `reproduction.md` and `reproduction/`: measurements (reused for networks that are not measured again), tables and
+    /// charts; for one table or figure, of its JSON and charts [default: `results/reproduction`; for one table and with --json:
+    /// none].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Trials after which a point of random errors is left undecided [default: by network, 30 to 200].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(3..=1_000_000))]
+    pub trials: Option<u64>,
+    /// Number of evaluation images [default: all].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub images: Option<u64>,
+    /// Seed of every random draw.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: u64,
+    /// Number of threads [default: all]. It changes no result.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// Print JSON alone on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A table or figure of the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReproductionPart {
+    /// The networks.
+    Table1,
+    /// Their dominant data subsets.
+    Table2,
+    /// Bit-widths of single data.
+    Table3,
+    /// Bit-widths of all together, and eq. (1).
+    Table4,
+    /// Accuracy over the bit-width of single data.
+    Figure4,
+    /// The joint scheme datum by datum.
+    Figure5,
+    /// Accuracy over data volume.
+    Figure6,
+    /// Accuracy over the bit error rate.
+    Figure7,
+    /// Accuracy over the number of protected bits.
+    Figure8,
+    /// Everything, as a document.
+    All,
+}
+
+impl ReproductionPart {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Table1 => "table1",
+            Self::Table2 => "table2",
+            Self::Table3 => "table3",
+            Self::Table4 => "table4",
+            Self::Figure4 => "figure4",
+            Self::Figure5 => "figure5",
+            Self::Figure6 => "figure6",
+            Self::Figure7 => "figure7",
+            Self::Figure8 => "figure8",
+            Self::All => "all",
+        }
+    }
+
+    /// Number of the figure, if it is one.
+    pub fn figure(self) -> Option<u32> {
+        self.name().strip_prefix("figure").and_then(|number| number.parse().ok())
+    }
+
+    /// Whether it is a table.
+    pub fn is_table(self) -> bool {
+        self.name().starts_with("table")
+    }
 }
 
 /// Where results go.

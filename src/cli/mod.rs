@@ -10,6 +10,8 @@ mod memory;
 mod output;
 mod presets;
 mod progress;
+mod reproduce;
+mod resilience;
 mod run;
 mod session;
 mod stream;
@@ -56,6 +58,8 @@ fn execute(command: Command, voice: Voice) -> Result<(), Failure> {
         Command::Map { config, memory, trial, export, overrides, json } => {
             map::map(&config, memory.as_deref(), trial, export.as_deref(), &overrides, json, voice)
         }
+        Command::Reproduce(asked) => reproduce::reproduce(&asked, voice),
+        Command::Resilience(evaluating) => resilience::resilience(&evaluating, voice),
         Command::Trace(tracing) => trace::trace(&tracing, voice),
         Command::Memory { presets, stream, bytes, export, over, set, csv, json } => {
             let form = match (csv, json) {

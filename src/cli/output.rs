@@ -47,25 +47,39 @@ impl Folder {
     /// # Errors
     /// Exit code 1 if the folder or a file cannot be written; files that had not been renamed are removed.
     pub fn write(&self, contents: &[&str]) -> Result<(), Failure> {
-        let refused = |error: io::Error| refused(&self.path, &error);
-        std::fs::create_dir_all(&self.path).map_err(refused)?;
-        let mut complete = Vec::with_capacity(contents.len());
-        for (name, content) in self.files.iter().zip(contents) {
-            let mut file = tempfile::Builder::new().tempfile_in(&self.path).map_err(refused)?;
-            file.write_all(content.as_bytes()).map_err(refused)?;
-            readable_by_all(file.as_file()).map_err(refused)?;
-            complete.push((name, file));
-        }
-        for (name, file) in complete {
-            file.persist(self.path.join(name)).map_err(|error| refused(error.error))?;
-        }
-        Ok(())
+        let files = self.files.iter().zip(contents);
+        write_files(&self.path, files.map(|(name, content)| (*name, *content)))
     }
 
     /// Where the results are, for the user.
     pub fn summary(&self) -> String {
         format!("results: {}/{{{}}}\n", self.path.display(), self.files.join(", "))
     }
+}
+
+/// Writes each of `files`, pairs of a path in `folder` and a content, whole: all under other names first, then renamed.
+///
+/// # Errors
+/// Exit code 1 if a folder or file cannot be written; files that had not been renamed are removed.
+pub fn write_files<N: AsRef<Path>, C: AsRef<str>>(
+    folder: &Path,
+    files: impl IntoIterator<Item = (N, C)>,
+) -> Result<(), Failure> {
+    let refused = |error: io::Error| refused(folder, &error);
+    let mut complete = Vec::new();
+    for (name, content) in files {
+        let path = folder.join(name);
+        let own = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(own).map_err(refused)?;
+        let mut file = tempfile::Builder::new().tempfile_in(own).map_err(refused)?;
+        file.write_all(content.as_ref().as_bytes()).map_err(refused)?;
+        readable_by_all(file.as_file()).map_err(refused)?;
+        complete.push((path, file));
+    }
+    for (path, file) in complete {
+        file.persist(path).map_err(|error| refused(error.error))?;
+    }
+    Ok(())
 }
 
 /// Temporary files are private; results are not.

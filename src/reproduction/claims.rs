@@ -1,0 +1,284 @@
+//! The paper's two claims on random errors, word by word: all weights need no protection below 1e-4, and three most significant
+//! bits must be protected at 1e-3.
+
+use super::measurement::{Measurement, RandomPoint, RandomWord, SavedVerdict, Tolerated};
+use super::published::{PROTECTED_BER, PROTECTED_MSBS, UNPROTECTED_BER};
+use super::sheet::Sheet;
+use super::tables::Subject;
+use crate::report::percent;
+use serde::Serialize;
+
+/// Whether a claim holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It does.
+    Holds,
+    /// It does not.
+    Fails,
+    /// The trials do not tell.
+    Undecided,
+}
+
+/// Both claims for all weights of one network in one kind of word.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Claims {
+    /// Name on the command line.
+    pub network: String,
+    /// Name for a reader.
+    pub title: String,
+    /// Kind and width of the word.
+    pub word: String,
+    /// Rounding and binary point of fixed-point words.
+    pub policy: Option<String>,
+    /// Relative prediction accuracy when nothing errs.
+    pub quantised_rpa: f64,
+    /// One decade below 1e-4, and at 1e-4, unprotected; at 1e-3 with three protected bits and with two; `None` where the search for
+    /// the fewest did not need it.
+    pub points: [Option<RandomPoint>; 4],
+    /// The largest tolerated decade.
+    pub mtrer: Tolerated,
+    /// Between which rates the floor is crossed.
+    pub crossing: Option<[f64; 2]>,
+    /// Fewest protected bits at 1e-3.
+    pub protected_msbs: Option<u32>,
+    /// All weights need no protection at rates below 1e-4.
+    pub unprotected: Outcome,
+    /// Three bits must be protected at 1e-3: three suffice and two do not.
+    pub three_bits: Outcome,
+}
+
+/// Rate and protected bits of [`Claims::points`].
+const POINTS: [(f64, u32); 4] = [
+    (UNPROTECTED_BER / 10.0, 0),
+    (UNPROTECTED_BER, 0),
+    (PROTECTED_BER, PROTECTED_MSBS),
+    (PROTECTED_BER, PROTECTED_MSBS - 1),
+];
+
+/// The claims for every measured word of `subjects`.
+pub fn claims(subjects: &[Subject<'_>]) -> Vec<Claims> {
+    let measured = subjects.iter().filter_map(|subject| Some((subject, subject.measured?)));
+    let words =
+        measured.flat_map(|(subject, measured)| measured.random.iter().map(move |word| (subject, word)));
+    words.map(|(subject, word)| of_word(subject, word)).collect()
+}
+
+fn of_word(subject: &Subject<'_>, word: &RandomWord) -> Claims {
+    let points = POINTS.map(|(ber, msbs)| word.at(ber, msbs).copied());
+    Claims {
+        network: subject.source.name.into(),
+        title: subject.source.title.into(),
+        word: word.word.clone(),
+        policy: word.policy.map(super::measurement::SavedPolicy::text),
+        quantised_rpa: word.quantised_rpa,
+        points,
+        mtrer: word.mtrer,
+        crossing: word.crossing,
+        protected_msbs: word.protected_msbs,
+        unprotected: unprotected(word),
+        three_bits: three_bits(word),
+    }
+}
+
+impl RandomWord {
+    /// The point at `ber` with `protected_msbs`, if it was measured. Rates are compared as shares of each other: a tenth of 1e-4
+    /// is not the double nearest to 1e-5.
+    pub fn at(&self, ber: f64, protected_msbs: u32) -> Option<&RandomPoint> {
+        let is_there = |point: &&RandomPoint| {
+            point.protected_msbs == protected_msbs && (point.ber / ber - 1.0).abs() < 1e-9
+        };
+        self.points.iter().find(is_there)
+    }
+}
+
+/// At rates below 1e-4: what is told at 1e-4 itself decides; where that fails, rates up to the crossing are still tolerated, but
+/// not all below 1e-4.
+fn unprotected(word: &RandomWord) -> Outcome {
+    if word.mtrer == Tolerated::QuantisedMisses {
+        return Outcome::Fails;
+    }
+    match word.at(UNPROTECTED_BER, 0).map(|point| point.verdict) {
+        Some(SavedVerdict::Above) => Outcome::Holds,
+        Some(SavedVerdict::Below) => Outcome::Fails,
+        Some(SavedVerdict::Undecided) | None => match word.mtrer {
+            Tolerated::At { ber, .. } | Tolerated::AtLeast { ber } if ber >= UNPROTECTED_BER => {
+                Outcome::Holds
+            }
+            _ => Outcome::Undecided,
+        },
+    }
+}
+
+fn three_bits(word: &RandomWord) -> Outcome {
+    match (word.protected_msbs, word.with_one_less) {
+        (Some(PROTECTED_MSBS), Some(SavedVerdict::Below)) => Outcome::Holds,
+        (Some(PROTECTED_MSBS), _) => Outcome::Undecided,
+        _ => Outcome::Fails,
+    }
+}
+
+/// The claims for a reader, network by network; `found` are those of `subjects`.
+pub fn claims_sheets(subjects: &[Subject<'_>], found: &[Claims]) -> Vec<Sheet> {
+    let measured = subjects.iter().filter_map(|subject| Some((subject, subject.measured?)));
+    let sheets = measured.map(|(subject, measured)| {
+        let own = found.iter().filter(|claims| claims.network == subject.source.name);
+        claims_sheet(measured, &subject.named(), own)
+    });
+    sheets.collect()
+}
+
+fn claims_sheet<'c>(measured: &Measurement, title: &str, claims: impl Iterator<Item = &'c Claims>) -> Sheet {
+    let header = [
+        "word",
+        "rounding, binary point",
+        "RPA without errors, %",
+        "1e-5, unprotected",
+        "1e-4, unprotected",
+        "tolerated decade",
+        "floor crossed between",
+        "1e-3, 3 MSBs",
+        "1e-3, 2 MSBs",
+        "MSBs needed at 1e-3",
+        "unprotected below 1e-4",
+        "3 MSBs at 1e-3",
+    ];
+    let heading = format!(
+        "{title}: all weights struck. RPA in %, mean over devices with its 95 % interval and the number of devices; verdict against \
+         {} %.",
+        measured.settings.floor * 100.0
+    );
+    let mut sheet = Sheet::new(heading, &header);
+    sheet.rows = claims.map(Claims::cells).collect();
+    sheet
+}
+
+impl Claims {
+    fn cells(&self) -> Vec<String> {
+        let [low, at, three, two] = self.points.map(|point| point.map_or("-".into(), point_text));
+        vec![
+            self.word.clone(),
+            self.policy.clone().unwrap_or_else(|| "-".into()),
+            percent(self.quantised_rpa),
+            low,
+            at,
+            tolerated_text(self.mtrer),
+            self.crossing.map_or("-".into(), |[low, high]| format!("{low:.1e} and {high:.1e}")),
+            three,
+            two,
+            self.protected_msbs.map_or("none suffices".into(), |msbs| msbs.to_string()),
+            self.unprotected.text().into(),
+            self.three_text(),
+        ]
+    }
+
+    fn three_text(&self) -> String {
+        match (self.three_bits, self.protected_msbs) {
+            (Outcome::Fails, Some(msbs)) if msbs < PROTECTED_MSBS => format!("fewer do: {msbs}"),
+            (Outcome::Fails, Some(msbs)) => format!("not enough: {msbs}"),
+            (outcome, _) => outcome.text().into(),
+        }
+    }
+
+    /// `fixed16 (nearest_even, subset)`.
+    pub fn word_text(&self) -> String {
+        match &self.policy {
+            Some(policy) => format!("{} ({policy})", self.word),
+            None => self.word.clone(),
+        }
+    }
+}
+
+impl Outcome {
+    /// For a reader.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Fails => "does not hold",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+fn tolerated_text(tolerated: Tolerated) -> String {
+    match tolerated {
+        Tolerated::At { ber, next: SavedVerdict::Undecided } => format!("{ber:e} (next undecided)"),
+        Tolerated::At { ber, .. } => format!("{ber:e}"),
+        Tolerated::AtLeast { ber } => format!("at least {ber:e}"),
+        Tolerated::Less { ber, verdict: SavedVerdict::Undecided } => format!("{ber:e} is undecided"),
+        Tolerated::Less { ber, .. } => format!("less than {ber:e}"),
+        Tolerated::QuantisedMisses => "none: the floor is missed without errors".into(),
+    }
+}
+
+fn point_text(point: RandomPoint) -> String {
+    let interval =
+        point.interval.map_or(String::new(), |[low, high]| format!(" [{}, {}]", percent(low), percent(high)));
+    let verdict = match point.verdict {
+        SavedVerdict::Above => "above",
+        SavedVerdict::Below => "below",
+        SavedVerdict::Undecided => "undecided",
+    };
+    format!("{}{interval}, {}, {verdict}", percent(point.rpa), point.trials)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(
+        mtrer: Tolerated,
+        protected_msbs: Option<u32>,
+        with_one_less: Option<SavedVerdict>,
+    ) -> RandomWord {
+        RandomWord {
+            word: "fixed16".into(),
+            policy: None,
+            quantised_rpa: 1.0,
+            mtrer,
+            crossing: None,
+            protection_ber: 1e-3,
+            protected_msbs,
+            with_one_less,
+            points: Vec::new(),
+        }
+    }
+
+    fn point(ber: f64, verdict: SavedVerdict) -> RandomPoint {
+        RandomPoint { ber, protected_msbs: 0, trials: 9, rpa: 0.9, interval: Some([0.8, 1.0]), verdict }
+    }
+
+    #[test]
+    fn the_first_claim_is_decided_at_its_rate() {
+        let below = Some(SavedVerdict::Below);
+        let mut tolerant = word(Tolerated::At { ber: 1e-5, next: SavedVerdict::Below }, Some(4), below);
+        assert_eq!(unprotected(&tolerant), Outcome::Undecided);
+        tolerant.points = vec![point(1e-4, SavedVerdict::Below)];
+        assert_eq!(unprotected(&tolerant), Outcome::Fails);
+        tolerant.points = vec![point(1e-4, SavedVerdict::Above)];
+        assert_eq!(unprotected(&tolerant), Outcome::Holds);
+        assert_eq!(unprotected(&word(Tolerated::AtLeast { ber: 1e-3 }, Some(0), None)), Outcome::Holds);
+        assert_eq!(unprotected(&word(Tolerated::QuantisedMisses, None, None)), Outcome::Fails);
+    }
+
+    #[test]
+    fn three_bits_are_needed_only_where_two_do_not_do() {
+        let of = |msbs, less| {
+            three_bits(&word(Tolerated::At { ber: 1e-4, next: SavedVerdict::Below }, msbs, less))
+        };
+        assert_eq!(of(Some(3), Some(SavedVerdict::Below)), Outcome::Holds);
+        assert_eq!(of(Some(3), Some(SavedVerdict::Undecided)), Outcome::Undecided);
+        for msbs in [Some(0), Some(2), Some(4), None] {
+            assert_eq!(of(msbs, Some(SavedVerdict::Below)), Outcome::Fails);
+        }
+    }
+
+    #[test]
+    fn points_are_found_by_their_rate() {
+        let mut found = word(Tolerated::QuantisedMisses, None, None);
+        found.points = vec![point(1e-5, SavedVerdict::Above)];
+        assert!(
+            found.at(1e-4 / 10.0, 0).is_some() && found.at(1e-4, 0).is_none() && found.at(1e-5, 1).is_none()
+        );
+    }
+}
