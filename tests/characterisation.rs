@@ -188,7 +188,7 @@ fn the_cheapest_design_is_that_of_exhaustion() {
         "{winner:?}, by hand {energy} {v} {msbs} {rpa}"
     );
     assert_eq!(winner.figures.cycles, Some(cycles));
-    let buffer = &winner.memories[0];
+    let buffer = winner.memories.iter().find(|memory| memory.holds_words).unwrap();
     assert_eq!((buffer.memory.as_str(), buffer.protected_msbs), ("weight_buffer", msbs));
     assert!((buffer.setting.unwrap_or(1.0) - v).abs() < 1e-12);
     let text = characterisation_text(&result);
@@ -214,7 +214,7 @@ fn the_cheapest_design_meets_the_floor_on_other_devices() {
         "weights and neurons 8 bits" => (0, Some(8)),
         other => panic!("{other}"),
     };
-    let buffer = &winner.memories[0];
+    let buffer = winner.memories.iter().find(|memory| memory.holds_words).unwrap();
     let v = buffer.setting.unwrap_or(1.0);
     let (energy, _, rpa) = by_hand(more, uniform, v, buffer.protected_msbs, 5_000_000..5_000_060);
     assert!(mean(&rpa) >= FLOOR, "{}", mean(&rpa));

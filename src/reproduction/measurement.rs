@@ -35,7 +35,7 @@ pub enum SavedError {
 /// One network with its images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// [`SCHEMA_VERSION`].
+    /// Version of the schema of saved measurements.
     pub schema_version: u32,
     /// Name on the command line.
     pub network: String,

@@ -1,6 +1,6 @@
 //! The tables and figures of Chen et al. (GLSVLSI'17), ours beside the paper's.
 //!
-//! A network is measured once ([`measure`]); everything that is shown is made from the saved measurement.
+//! A network is measured once ([`fn@measure`]); everything that is shown is made from the saved measurement.
 
 mod claims;
 mod document;

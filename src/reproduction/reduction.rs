@@ -48,7 +48,7 @@ pub fn gives_both(
         && rounds_to(spared(words, widths) * 10_000, volume_words * full, network.exact_reduction_bp)
 }
 
-/// All bit-widths in 1..=[`WIDEST_TRIED`] for which eq. (1) gives both figures of `network`, the likeliest first: those with the
+/// All bit-widths in 1..=the widest that is tried for which eq. (1) gives both figures of `network`, the likeliest first: those with the
 /// fewest inversions (a larger subset with wider words than a smaller one: narrow words save more where there are more of
 /// them), then those of the smallest spread, then in order. Of the schemes consistent with `AlexNet`'s figures the one that
 /// the paper prints comes first.

@@ -19,7 +19,7 @@ pub fn characterisation_text(result: &Characterisation) -> String {
     blocks.push(schemes_text(&result.schemes, result.rpa_floor));
     match &result.cheapest {
         Some(Cheapest::Design(cheapest)) => {
-            blocks.push(cheapest_text(cheapest, &result.schemes, result.rpa_floor))
+            blocks.push(cheapest_text(cheapest, &result.schemes, result.rpa_floor));
         }
         Some(Cheapest::Preset(cheapest)) => blocks.push(cheapest_preset_text(cheapest)),
         None => {}

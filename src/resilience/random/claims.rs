@@ -52,7 +52,7 @@ const STATEMENTS: [(f64, u32, &str); 5] = [
 /// Whether the paper's claims hold for all weights of `subject` in words of `format`; `progress` is told what is being measured.
 ///
 /// # Errors
-/// [`Error`] for words that cannot be and a baseline that predicts no image right.
+/// [`enum@Error`] for words that cannot be and a baseline that predicts no image right.
 pub fn claims(
     subject: &Subject<'_>,
     format: Format,

@@ -161,7 +161,7 @@ pub struct RandomErrors {
 /// Measures what every target of `settings` tolerates in every format; `progress` is told what is being measured.
 ///
 /// # Errors
-/// [`Error`] for words that cannot be, rates or decades that are none, and a baseline that predicts no image right.
+/// [`enum@Error`] for words that cannot be, rates or decades that are none, and a baseline that predicts no image right.
 ///
 /// # Panics
 /// If a target is none of the subject's data.
