@@ -14,6 +14,8 @@ use serde::Serialize;
 pub enum Outcome {
     /// It does.
     Holds,
+    /// At the decade below the rate of the claim, but not up to that rate.
+    InDecades,
     /// It does not.
     Fails,
     /// The trials do not tell.
@@ -92,21 +94,17 @@ impl RandomWord {
     }
 }
 
-/// At rates below 1e-4: what is told at 1e-4 itself decides; where that fails, rates up to the crossing are still tolerated, but
-/// not all below 1e-4.
+/// At rates below 1e-4: told at 1e-4 itself, or by the decade below it, as rates are told in decades.
 fn unprotected(word: &RandomWord) -> Outcome {
     if word.mtrer == Tolerated::QuantisedMisses {
         return Outcome::Fails;
     }
-    match word.at(UNPROTECTED_BER, 0).map(|point| point.verdict) {
-        Some(SavedVerdict::Above) => Outcome::Holds,
-        Some(SavedVerdict::Below) => Outcome::Fails,
-        Some(SavedVerdict::Undecided) | None => match word.mtrer {
-            Tolerated::At { ber, .. } | Tolerated::AtLeast { ber } if ber >= UNPROTECTED_BER => {
-                Outcome::Holds
-            }
-            _ => Outcome::Undecided,
-        },
+    let verdict = |ber| word.at(ber, 0).map(|point| point.verdict);
+    match (verdict(UNPROTECTED_BER), verdict(UNPROTECTED_BER / 10.0)) {
+        (Some(SavedVerdict::Above), _) => Outcome::Holds,
+        (Some(SavedVerdict::Below), Some(SavedVerdict::Above)) => Outcome::InDecades,
+        (Some(SavedVerdict::Below), Some(SavedVerdict::Below)) => Outcome::Fails,
+        _ => Outcome::Undecided,
     }
 }
 
@@ -149,13 +147,17 @@ fn claims_sheet<'c>(measured: &Measurement, title: &str, claims: impl Iterator<I
         measured.settings.floor * 100.0
     );
     let mut sheet = Sheet::new(heading, &header);
-    sheet.rows = claims.map(Claims::cells).collect();
+    // No network predicts more than all images right.
+    let most = measured.images as f64 / measured.baseline_correct.max(1) as f64;
+    sheet.rows = claims.map(|claims| claims.cells(most)).collect();
     sheet
 }
 
 impl Claims {
-    fn cells(&self) -> Vec<String> {
-        let [low, at, three, two] = self.points.map(|point| point.map_or("-".into(), point_text));
+    /// `most` is the largest relative prediction accuracy there can be.
+    fn cells(&self, most: f64) -> Vec<String> {
+        let text = |point| point_text(point, most);
+        let [low, at, three, two] = self.points.map(|point| point.map_or("-".into(), text));
         vec![
             self.word.clone(),
             self.policy.clone().unwrap_or_else(|| "-".into()),
@@ -194,6 +196,7 @@ impl Outcome {
     pub fn text(self) -> &'static str {
         match self {
             Self::Holds => "holds",
+            Self::InDecades => "at 1e-5, not up to 1e-4",
             Self::Fails => "does not hold",
             Self::Undecided => "undecided",
         }
@@ -211,9 +214,9 @@ fn tolerated_text(tolerated: Tolerated) -> String {
     }
 }
 
-fn point_text(point: RandomPoint) -> String {
-    let interval =
-        point.interval.map_or(String::new(), |[low, high]| format!(" [{}, {}]", percent(low), percent(high)));
+fn point_text(point: RandomPoint, most: f64) -> String {
+    let interval = point.interval.map(|ends| ends.map(|end| percent(end.clamp(0.0, most))));
+    let interval = interval.map_or(String::new(), |[low, high]| format!(" [{low}, {high}]"));
     let verdict = match point.verdict {
         SavedVerdict::Above => "above",
         SavedVerdict::Below => "below",
@@ -249,16 +252,24 @@ mod tests {
     }
 
     #[test]
-    fn the_first_claim_is_decided_at_its_rate() {
-        let below = Some(SavedVerdict::Below);
-        let mut tolerant = word(Tolerated::At { ber: 1e-5, next: SavedVerdict::Below }, Some(4), below);
-        assert_eq!(unprotected(&tolerant), Outcome::Undecided);
-        tolerant.points = vec![point(1e-4, SavedVerdict::Below)];
-        assert_eq!(unprotected(&tolerant), Outcome::Fails);
-        tolerant.points = vec![point(1e-4, SavedVerdict::Above)];
-        assert_eq!(unprotected(&tolerant), Outcome::Holds);
-        assert_eq!(unprotected(&word(Tolerated::AtLeast { ber: 1e-3 }, Some(0), None)), Outcome::Holds);
+    fn the_first_claim_is_decided_at_its_rate_and_a_decade_below() {
+        use SavedVerdict::{Above, Below, Undecided};
+        let at = |low, high| {
+            let mut tolerant = word(Tolerated::At { ber: 1e-5, next: Below }, Some(4), Some(Below));
+            tolerant.points = vec![point(1e-5, low), point(1e-4, high)];
+            unprotected(&tolerant)
+        };
+        assert_eq!(at(Above, Above), Outcome::Holds);
+        assert_eq!(at(Above, Below), Outcome::InDecades);
+        assert_eq!(at(Below, Below), Outcome::Fails);
+        assert_eq!([at(Undecided, Below), at(Above, Undecided)], [Outcome::Undecided; 2]);
         assert_eq!(unprotected(&word(Tolerated::QuantisedMisses, None, None)), Outcome::Fails);
+    }
+
+    #[test]
+    fn intervals_end_where_accuracy_does() {
+        let wide = RandomPoint { interval: Some([-0.3, 1.4]), ..point(1e-4, SavedVerdict::Below) };
+        assert_eq!(point_text(wide, 1.005), "90.00 [0.00, 100.50], 9, below");
     }
 
     #[test]

@@ -126,14 +126,15 @@ fn figures_are_those_of_the_measurement() {
     let dvr: f64 = 40_800.0 * 28.0 / 32.0 / 46_534.0;
     let row = format!("| 4, 4 | {:.2} | 97.96 | {:.1} |", dvr * 100.0, dvr / (20.0 / 980.0));
     assert!(text.contains(&row), "{row} in {text}");
-    assert!(text.contains("single data took 18 passes in place of 60 step by step"), "{text}");
+    assert!(text.contains("single data took 36 passes by bisection in place of 120 step by step"), "{text}");
 }
 
 #[test]
 fn claims_are_told_word_by_word() {
     let text = made(&measurement(), 1.0).text;
-    let first = "**No protection below 1e-4.** Holds for `lenet5` in fixed16 (nearest_even, subset).";
-    let second = "two do not). Holds for `lenet5` in fixed16 (nearest_even, subset).";
+    let first =
+        "**No protection below 1e-4.** Holds up to 1e-4 for `lenet5` in fixed16 (nearest_even, subset).";
+    let second = "**3 MSBs at 1e-3.** Three are needed and suffice for `lenet5` in fixed16 (nearest_even, subset) (**3**).";
     assert!(text.contains(first) && text.contains(second), "{text}");
     assert!(text.contains("99.00 [98.00, 100.00], 16, above"), "{text}");
     let mut without = measurement();

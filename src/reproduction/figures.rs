@@ -145,7 +145,7 @@ const LEAST_FRONT_PERCENT: f64 = 90.0;
 /// Name of `word` in a legend.
 fn word_name(word: &RandomWord) -> String {
     match word.policy {
-        Some(policy) => format!("{}, binary point of the {}", word.word, policy.binary_point.text()),
+        Some(policy) => format!("{}, binary point: {}", word.word, policy.binary_point.text()),
         None => word.word.clone(),
     }
 }
@@ -156,7 +156,7 @@ fn random_layers(
     at: impl Fn(&RandomWord) -> Vec<(f64, f64, Option<[f64; 2]>)>,
 ) -> Vec<Layer> {
     let mut layers = vec![floor(measured)];
-    for (index, word) in measured.random.iter().enumerate() {
+    for (index, word) in measured.random.iter().take(STYLES.len()).enumerate() {
         let points = at(word);
         let ranges = points.iter().filter_map(|&(x, _, range)| {
             range.map(|range| (x, range.map(|end| (100.0 * end).clamp(0.0, 102.0))))

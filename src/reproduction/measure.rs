@@ -136,20 +136,29 @@ fn policies(size: Size) -> Vec<Policy> {
 fn formats(size: Size) -> Vec<Format> {
     let rounding = Rounding::NearestEven;
     let fixed = |bits, binary_point| Format::Fixed { bits, binary_point, rounding };
-    let mut formats = vec![fixed(16, BinaryPoint::Subset)];
-    if size != Size::Large {
-        formats.extend([fixed(16, BinaryPoint::Network), fixed(32, BinaryPoint::Subset)]);
-        formats.extend([fixed(32, BinaryPoint::Network), fixed(8, BinaryPoint::Subset), Format::Fp32]);
-    }
-    if size == Size::Small {
-        formats.extend([
-            fixed(8, BinaryPoint::Network),
+    let (subset, network) = (BinaryPoint::Subset, BinaryPoint::Network);
+    let at = |integer_bits| fixed(16, BinaryPoint::At(integer_bits));
+    match size {
+        Size::Large => vec![fixed(16, subset)],
+        Size::Medium => {
+            vec![fixed(16, subset), at(1), at(3), fixed(16, network), fixed(32, subset), Format::Fp32]
+        }
+        Size::Small => vec![
+            fixed(16, subset),
+            at(1),
+            at(2),
+            at(3),
+            fixed(16, network),
+            fixed(32, subset),
+            fixed(32, network),
+            fixed(8, subset),
             Format::Int8 { granularity: Granularity::Tensor },
+            Format::Fp32,
+            fixed(8, network),
             Format::Fp16 { rounding },
             Format::Bf16 { rounding },
-        ]);
+        ],
     }
-    formats
 }
 
 /// Measures what `plan` asks for on `source`, whose images are those of `experiment`; `progress` is told what is being measured.

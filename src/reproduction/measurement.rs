@@ -197,12 +197,12 @@ impl SavedPolicy {
 }
 
 impl SavedBinaryPoint {
-    /// As it is typed: `subset`, `network`, a number.
+    /// For a reader.
     pub fn text(self) -> String {
         match self {
             Self::Subset => "subset".into(),
             Self::Network => "network".into(),
-            Self::At(integer_bits) => integer_bits.to_string(),
+            Self::At(integer_bits) => format!("{integer_bits} integer bits"),
         }
     }
 }
