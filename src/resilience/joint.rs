@@ -51,8 +51,7 @@ pub struct Search {
     pub passes: u64,
     /// Passes after which it had to end.
     pub most_passes: u64,
-    /// Whether it ended for that reason. Else every smaller scheme of words at least as wide as alone was ruled out, as far as
-    /// narrowing a datum never helps.
+    /// Whether it ended for that reason. Else every smaller scheme was ruled out, as far as narrowing a datum never helps.
     pub exhausted: bool,
 }
 

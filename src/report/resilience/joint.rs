@@ -131,8 +131,7 @@ fn search_line(search: &Search) -> String {
     let end = if search.exhausted {
         format!("it ended at its limit of {} passes", grouped(search.most_passes))
     } else {
-        "smaller ones, of words no narrower than alone, are ruled out as far as narrowing never helps"
-            .to_owned()
+        "smaller ones are ruled out as far as narrowing never helps".to_owned()
     };
     format!("{gain} ({} forward passes); {end}", grouped(search.passes))
 }

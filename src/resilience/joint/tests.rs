@@ -263,6 +263,19 @@ fn what_is_not_monotone_is_found_by_the_descent() {
 }
 
 #[test]
+fn what_the_others_make_up_for_is_found_by_exchange() {
+    // The first alone loses 320 images at 3 bits, 160 at 4; the second 500/2^(B-1) - 45: 80 at 3 bits, -14 at 5, -29 at 6. So the first
+    // may have 3 bits where the second has 6, which is less volume than 4 and 3.
+    let words = [1000, 100, 10];
+    let (joint, formula) =
+        measured(&words, &[1280.0, 500.0], &[0.0, 45.0], &settings(20.0, SearchSettings::default()));
+    assert_consistent(&joint, &words, &formula);
+    assert_eq!(joint.steps[0].bits, Some(4));
+    assert_eq!(pairs(&joint.search.scheme), [(0, 3), (1, 6)]);
+    assert_eq!(joint.search.scheme.volume_bits, 1000 * 3 + 100 * 6 + 10 * 32);
+}
+
+#[test]
 fn the_front_reaches_from_no_loss_to_below_the_floor() {
     let words = [1000, 900, 800, 300];
     let search = SearchSettings { most_passes: 60, front_passes: 400 };
