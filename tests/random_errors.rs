@@ -86,8 +86,11 @@ fn bisection_finds_what_the_full_map_has() {
         let first_above = (0..=8).find(|&msbs| point(&full, 1e-3, msbs).judgement.verdict == Verdict::Above);
         let ProtectedBits::Needed { msbs, .. } = search.protected_msbs else { panic!() };
         assert_eq!(Some(msbs), first_above);
-        // What both measured is the same.
-        for found in &search.points {
+        // What both measured is the same; below the largest decade that is above, a glance does.
+        let glance = point(&search, format!("1e{}", exponent - 1).parse().unwrap(), 0);
+        assert!(glance.judgement.summary.count <= 16 && glance.judgement.nested_trials == 0);
+        assert_eq!(glance.judgement.verdict, Verdict::Above);
+        for found in search.points.iter().filter(|found| *found != glance) {
             assert_eq!(found, point(&full, found.ber, found.protected_msbs));
         }
         assert!(search.effort.trials < search.effort.fixed_plan_trials / 2, "{:?}", search.effort);

@@ -14,7 +14,7 @@ use crate::experiment::{Experiment, Prepared};
 use crate::memory::Lifetime;
 use crate::number::{BinaryPoint, Format, Granularity, Rounding};
 use crate::resilience::random::{self, Mtrer, ProtectedBits, Tolerance};
-use crate::resilience::verdict::Verdict;
+use crate::resilience::verdict::{LEAST_NEAR_NORMAL, Verdict};
 use crate::resilience::{
     self, Error, Policy, RandomSettings, SearchSettings, Selection, Settings, Subject, Target,
     VerdictSettings,
@@ -141,7 +141,7 @@ fn formats(size: Size) -> Vec<Format> {
     match size {
         Size::Large => vec![fixed(16, subset)],
         Size::Medium => {
-            vec![fixed(16, subset), at(1), at(3), fixed(16, network), fixed(32, subset), Format::Fp32]
+            vec![fixed(16, subset), at(3), fixed(16, network), fixed(8, subset), Format::Fp32]
         }
         Size::Small => vec![
             fixed(16, subset),
@@ -331,13 +331,16 @@ const NOTHING_ERRS: i32 = -30;
 /// Module 3: all weights in every word; unprotected, decades besides those that the search needs.
 fn words(subject: &Subject<'_>, plan: &Plan, progress: &dyn Fn(&str)) -> Result<Vec<RandomWord>, Error> {
     let mut words = Vec::new();
+    // These are there for a figure; no claim rests on them.
+    let few =
+        VerdictSettings { most_trials: plan.verdict.most_trials.min(LEAST_NEAR_NORMAL), ..plan.verdict };
     for &format in &plan.formats {
-        let measure = |decades, ber, refine| {
-            let settings = plan.random(format, decades, ber, refine);
+        let measure = |decades, ber, refine, verdict| {
+            let settings = RandomSettings { verdict, ..plan.random(format, decades, ber, refine) };
             let errors = random::evaluate(subject, FLOOR, &settings, progress)?;
             Ok::<_, Error>(errors.tolerances.into_iter().next().expect("one target in one format"))
         };
-        let found = measure(DECADES, PROTECTED_BER, plan.refine)?;
+        let found = measure(DECADES, PROTECTED_BER, plan.refine, plan.verdict)?;
         let mut points: Vec<RandomPoint> = found.points.iter().map(saved_point).collect();
         let is_known =
             |ber: f64| found.points.iter().any(|point| point.ber == ber && point.protected_msbs == 0);
@@ -346,7 +349,7 @@ fn words(subject: &Subject<'_>, plan: &Plan, progress: &dyn Fn(&str)) -> Result<
             if found.mtrer == Mtrer::QuantisedMisses || is_known(ber) {
                 continue;
             }
-            let further = measure([exponent; 2], random::decade(NOTHING_ERRS), false)?;
+            let further = measure([exponent; 2], random::decade(NOTHING_ERRS), false, few)?;
             points.extend(further.points.iter().filter(|point| point.ber == ber).map(saved_point));
         }
         words.push(saved_word(&found, format, points));

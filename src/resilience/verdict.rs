@@ -27,6 +27,8 @@
 //!   rate) (Bollobas and Thomason, Combinatorica 7, 1987), from which the mean at p is at least v P(x >= v at the higher
 //!   rate)^(1/m). A bet against P <= (floor / v)^m tells when that reaches the floor: one device does the work of m.
 //!
+//! A search over rates adds a fifth, [`Basis::HigherRate`]: no trials here, but the verdict of a higher rate.
+//!
 //! Trials that are all alike have a variance of zero, which Student's t takes for certainty. Accuracy is counted in whole images,
 //! and a spread below one image does not show: the variance of a figure rounded to steps of one image, step^2 / 12, is added.
 
@@ -65,6 +67,8 @@ pub enum Basis {
     NearNormal,
     /// Trials at a higher rate, if more flips never make a device better.
     Nested,
+    /// The verdict above the floor at a higher rate, if more flips never make the mean better. A few trials do not contradict it.
+    HigherRate,
 }
 
 /// What is known of a mean without a trial.

@@ -255,6 +255,7 @@ pub(super) fn basis_text(basis: Basis) -> &'static str {
         Basis::AnyDistribution => "any distribution",
         Basis::NearNormal => "near-normal trials",
         Basis::Nested => "nested devices",
+        Basis::HigherRate => "higher rate",
     }
 }
 

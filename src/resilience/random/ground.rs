@@ -5,7 +5,7 @@ use crate::campaign::{Campaign, Score};
 use crate::experiment::Experiment;
 use crate::memory::{Geometry, Lifetime, Memory, Protection, Technology, uniform};
 use crate::number::Format;
-use crate::resilience::verdict::{Certain, Nested, Question, Sequential, Verdict};
+use crate::resilience::verdict::{Basis, Certain, LEAST_NEAR_NORMAL, Nested, Question, Sequential, Verdict};
 use crate::resilience::{Error, Subject, Target, VerdictSettings};
 use std::collections::BTreeMap;
 
@@ -135,10 +135,28 @@ impl<'a> Ground<'a> {
     pub fn point(&mut self, ber: f64, protected_msbs: u32) -> Result<&Point, Error> {
         let key = (protected_msbs, ber.to_bits());
         if !self.points.contains_key(&key) {
-            let point = self.measure(ber, protected_msbs)?;
+            let point =
+                self.measure(ber, self.question(ber, protected_msbs), protected_msbs, self.setting.verdict)?;
             self.points.insert(key, point);
         }
         Ok(&self.points[&key])
+    }
+
+    /// The verdict at rate `ber` without protection, where the mean at a higher rate is above the floor: if that has not been
+    /// measured, a few devices tell whether it is contradicted, and if not, more would tell nothing new.
+    pub fn glance(&mut self, ber: f64) -> Result<Verdict, Error> {
+        let key = (0, ber.to_bits());
+        if !self.points.contains_key(&key) {
+            let verdict = self.setting.verdict;
+            let few = VerdictSettings { most_trials: verdict.most_trials.min(LEAST_NEAR_NORMAL), ..verdict };
+            let mut point = self.measure(ber, Question { nested: None, ..self.question(ber, 0) }, 0, few)?;
+            let judgement = &mut point.judgement;
+            if judgement.verdict == Verdict::Undecided && judgement.summary.mean >= self.setting.floor {
+                (judgement.verdict, judgement.basis) = (Verdict::Above, Some(Basis::HigherRate));
+            }
+            self.points.insert(key, point);
+        }
+        self.verdict(ber, 0)
     }
 
     /// What is known of a point, and asked of its trials.
@@ -164,10 +182,15 @@ impl<'a> Ground<'a> {
         }
     }
 
-    fn measure(&mut self, ber: f64, protected_msbs: u32) -> Result<Point, Error> {
-        let question = self.question(ber, protected_msbs);
+    fn measure(
+        &mut self,
+        ber: f64,
+        question: Question,
+        protected_msbs: u32,
+        settings: VerdictSettings,
+    ) -> Result<Point, Error> {
         let nested_ber = question.nested.map(|nested| higher_rate(ber, nested.devices));
-        let mut sequential = Sequential::new(question, self.setting.verdict);
+        let mut sequential = Sequential::new(question, settings);
         (self.progress)(&format!("bit error rate {ber:.3e}, {protected_msbs} protected bits"));
         let (mut trials, mut nested_trials) = (Trials::default(), Trials::default());
         while sequential.goes_on() && !sequential.wants_nested() {

@@ -65,7 +65,7 @@ fn is_above(ground: &mut Ground<'_>, exponent: i32) -> Result<bool, Error> {
     Ok(ground.verdict(decade(exponent), 0)? == Verdict::Above)
 }
 
-/// Bisects the decades, then looks at the next smaller one; where verdicts contradict each other, goes through all from the
+/// Bisects the decades, then glances at the next smaller one; where verdicts contradict each other, goes through all from the
 /// smallest on.
 fn mtrer(
     ground: &mut Ground<'_>,
@@ -86,10 +86,10 @@ fn mtrer(
             other = middle;
         }
     }
-    if above > smallest && ground.verdict(decade(above - 1), 0)? == Verdict::Undecided {
+    if above > smallest && ground.glance(decade(above - 1))? == Verdict::Undecided {
         contradictions.push(format!(
-            "the mean is above the floor at 1e{above}, but at 1e{}, a lower rate, the trials do not tell: that fewer errors harm \
-             no more is assumed",
+            "the mean is above the floor at 1e{above}, but that of a few devices at 1e{}, a lower rate, is below it: chance, or more \
+             errors do not harm more",
             above - 1
         ));
     }
