@@ -1,6 +1,6 @@
 //! Module 2: data together.
 
-use super::{measure, policy, widths};
+use super::{compared_with, measure, policy, widths};
 use crate::report::csv_files::{optional, write};
 use crate::report::text::word;
 use crate::report::{grouped, percent, table};
@@ -176,11 +176,16 @@ pub fn steps_csv(joint: &Joint) -> String {
         "refused",
         "volume_bits_after",
         "dvr_after",
+        "compared_with",
     ];
     let rows = joint.steps.iter().enumerate().flat_map(|(index, step)| {
         let attempts = step.attempts.iter().map(Some);
         let none = step.attempts.is_empty().then_some(None);
-        attempts.chain(none).map(move |attempt| step_row(index + 1, step, attempt))
+        attempts.chain(none).map(move |attempt| {
+            let mut row = step_row(index + 1, step, attempt);
+            row.push(compared_with(joint.labelled));
+            row
+        })
     });
     write(&header, rows)
 }
@@ -223,6 +228,7 @@ pub fn front_csv(joint: &Joint) -> String {
         "gain_loss",
         "no_loss",
         "scheme_bits",
+        "compared_with",
     ];
     let rows = joint.front.iter().map(|scheme| {
         let measured = scheme.measured;
@@ -236,6 +242,7 @@ pub fn front_csv(joint: &Joint) -> String {
             optional(scheme.gain_loss),
             scheme.no_loss.to_string(),
             widths(scheme),
+            compared_with(joint.labelled),
         ]
     });
     write(&header, rows)

@@ -147,6 +147,11 @@ fn policy_words(policy: Policy) -> [String; 2] {
     [word(&policy.rounding), binary_point]
 }
 
+/// What predictions are compared with, in a column of a table of numbers.
+fn compared_with(labelled: bool) -> String {
+    if labelled { "labels" } else { "fp32_predictions" }.to_owned()
+}
+
 /// What `top1_correct` counts when there are no labels.
 fn measure(labelled: bool) -> &'static str {
     if labelled {

@@ -1,5 +1,6 @@
 //! Module 3: what is tolerated of random errors.
 
+use super::compared_with;
 use crate::memory::Lifetime;
 use crate::number::{BinaryPoint, Format, Granularity};
 use crate::report::csv_files::write;
@@ -212,7 +213,7 @@ fn points_table(tolerance: &Tolerance) -> String {
         "trials",
         "verdict",
         "rests_on",
-        "doubt",
+        "doubt_%",
     ];
     let rows = tolerance.points.iter().map(|point| {
         let summary = &point.judgement.summary;
@@ -244,8 +245,14 @@ fn figures(judgement: &Judgement) -> [String; 7] {
         trials,
         word(&judgement.verdict),
         judgement.basis.map_or("-", basis_text).to_owned(),
-        format!("{:.0e}", judgement.doubt),
+        doubt(judgement.doubt),
     ]
+}
+
+/// A probability in percent, small ones to one digit.
+fn doubt(probability: f64) -> String {
+    let percent = 100.0 * probability;
+    if percent == 0.0 || percent >= 1.0 { format!("{percent:.0}") } else { format!("{percent:.0e}") }
 }
 
 /// What a verdict rests on.
@@ -294,7 +301,7 @@ pub fn claims_text(claims: &[Claims]) -> String {
         "trials",
         "verdict",
         "rests_on",
-        "doubt",
+        "doubt_%",
     ];
     let rows = claims.iter().flat_map(|claims| {
         let name = format_text(&claims.format);
@@ -346,6 +353,7 @@ pub fn random_points_csv(errors: &RandomErrors) -> String {
         "verdict",
         "basis",
         "doubt",
+        "compared_with",
     ];
     let rows = errors.tolerances.iter().flat_map(|tolerance| {
         tolerance.points.iter().map(|point| {
@@ -357,6 +365,7 @@ pub fn random_points_csv(errors: &RandomErrors) -> String {
                 tolerance.quantised_rpa.to_string(),
             ];
             row.extend(point_row(point));
+            row.push(compared_with(errors.labelled));
             row
         })
     });

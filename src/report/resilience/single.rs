@@ -1,6 +1,6 @@
 //! Module 1: each datum alone.
 
-use super::{measure, policy, policy_words};
+use super::{compared_with, measure, policy, policy_words};
 use crate::report::csv_files::{optional, write};
 use crate::report::{grouped, percent, table};
 use crate::resilience::{Measured, Single, SingleDatum, SinglePolicy};
@@ -83,6 +83,7 @@ pub fn single_csv(single: &Single) -> String {
         "published_passes",
         "macs_per_image",
         "published_macs_per_image",
+        "compared_with",
         "note",
     ];
     let rows = single.policies.iter().flat_map(|narrowed| {
@@ -107,6 +108,7 @@ pub fn single_csv(single: &Single) -> String {
                 datum.published_passes.to_string(),
                 datum.macs_per_image.to_string(),
                 datum.published_macs_per_image.to_string(),
+                compared_with(single.labelled),
                 note(datum),
             ]
         })
@@ -126,6 +128,7 @@ pub fn curves_csv(single: &Single) -> String {
         "agreeing_images",
         "rpa",
         "meets_floor",
+        "compared_with",
     ];
     let rows = single.policies.iter().flat_map(|narrowed| {
         narrowed.data.iter().flat_map(move |datum| {
@@ -142,6 +145,7 @@ pub fn curves_csv(single: &Single) -> String {
                     agreeing.to_string(),
                     rpa.to_string(),
                     (rpa >= single.floor).to_string(),
+                    compared_with(single.labelled),
                 ]
             })
         })

@@ -32,6 +32,7 @@ use super::single::NoWidth;
 use super::{Policy, Subject};
 use crate::experiment::Experiment;
 use crate::memory::Technology;
+use crate::memory::protection::How;
 use design::Designer;
 use serde::Serialize;
 
@@ -221,6 +222,17 @@ fn notes(experiment: &Experiment, findings: &Findings, schemes: &[SchemeFigures]
         if memory.measured.is_some() {
             notes.push(format!(
                 "memory `{}`: its measured map holds for one operating point: designs take the rates of its error model",
+                memory.name
+            ));
+        }
+        let how = match memory.protection.how {
+            How::DualRail | How::PreciseBank => None,
+            How::EightTransistor { .. } => Some("8t"),
+            How::Secded => Some("secded"),
+        };
+        if let Some(how) = how {
+            notes.push(format!(
+                "memory `{}`: protected bits of all designs are on a supply of their own and never err, not protected by `{how}`",
                 memory.name
             ));
         }
