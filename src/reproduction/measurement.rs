@@ -202,6 +202,7 @@ impl SavedBinaryPoint {
         match self {
             Self::Subset => "subset".into(),
             Self::Network => "network".into(),
+            Self::At(1) => "1 integer bit".into(),
             Self::At(integer_bits) => format!("{integer_bits} integer bits"),
         }
     }
