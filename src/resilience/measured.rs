@@ -31,6 +31,21 @@ impl Measured {
         let &Score { images, top1_correct, agreeing, .. } = score;
         Ok(Self { images, top1_correct, agreeing, rpa })
     }
+
+    /// Standard error of the relative prediction accuracy as an estimate for other images of the same kind, at most; `None` where
+    /// none is predicted right.
+    ///
+    /// It is the ratio R of two counts over the same images, whose variance is the sum over images of (c - R b)^2 over the square of
+    /// the baseline's count; c and b are 1 where the design and the baseline are right. Images that both predict alike and
+    /// right give (1 - R)^2 each, alike and wrong nothing, all others 1 at most for R <= 1.
+    pub fn rpa_standard_error(&self) -> Option<f64> {
+        let right = self.top1_correct as f64;
+        let differing = self.images.saturating_sub(self.agreeing) as f64;
+        let loss = 1.0 - self.rpa;
+        let baseline = right / self.rpa;
+        (self.top1_correct > 0)
+            .then(|| (self.rpa.powi(2).max(1.0) * differing + loss * loss * right).sqrt() / baseline)
+    }
 }
 
 /// Reduction of data volume per loss of relative prediction accuracy; `None` where nothing is lost, which no floor refuses.
@@ -174,5 +189,49 @@ impl<'m> Measurements<'m> {
             gain_loss,
             no_loss: gain_loss.is_none(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_standard_error_is_no_less_than_that_of_the_table_of_both_predictions(
+            [both, design, baseline, neither_alike, neither] in prop::array::uniform5(0..2000u64),
+        ) {
+            prop_assume!(both + design > 0 && both + baseline > 0);
+            let (right, right_before) = ((both + design) as f64, (both + baseline) as f64);
+            let images = both + design + baseline + neither_alike + neither;
+            let rpa = right / right_before;
+            let measured = Measured {
+                images,
+                top1_correct: both + design,
+                agreeing: both + neither_alike,
+                rpa,
+            };
+            let squares = both as f64 * (1.0 - rpa).powi(2) + design as f64 + baseline as f64 * rpa * rpa;
+            let exact = squares.sqrt() / right_before;
+            let most = measured.rpa_standard_error().unwrap();
+            prop_assert!(most >= exact * (1.0 - 1e-12), "{most} {exact}");
+        }
+    }
+
+    #[test]
+    fn the_standard_error_is_near_where_few_images_are_wrong_in_two_ways() {
+        // 8,000 right before and after, 60 and 300 in one of them, 40 wrong in two ways.
+        let rpa = 8060.0_f64 / 8300.0;
+        let measured = Measured { images: 10_000, top1_correct: 8060, agreeing: 9600, rpa };
+        let exact = (8000.0 * (1.0 - rpa).powi(2) + 60.0 + 300.0 * rpa * rpa).sqrt() / 8300.0;
+        let most = measured.rpa_standard_error().unwrap();
+        assert!(most > exact && most < 1.1 * exact, "{most} {exact}");
+    }
+
+    #[test]
+    fn the_standard_error_of_a_network_that_is_never_right_is_unknown() {
+        let measured = Measured { images: 10, top1_correct: 0, agreeing: 1, rpa: 0.0 };
+        assert_eq!(measured.rpa_standard_error(), None);
     }
 }

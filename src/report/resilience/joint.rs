@@ -110,11 +110,26 @@ fn scheme_table(joint: &Joint) -> String {
         vec![greedy, row("search", &joint.search.scheme)]
     };
     format!(
-        "Schemes over {} bits in fp32\n{}\n{}",
+        "Schemes over {} bits in fp32\n{}\n{}{}",
         grouped(joint.volume_bits_fp32),
         table(&header, rows),
-        widths(&joint.search.scheme)
+        widths(&joint.search.scheme),
+        other_images(&joint.search.scheme)
     )
+}
+
+/// What a scheme would do on images that were not evaluated.
+fn other_images(scheme: &Scheme) -> String {
+    let measured = scheme.measured;
+    measured.rpa_standard_error().map_or(String::new(), |error| {
+        format!(
+            "\non other images of the same kind: RPA {} % with a standard error of {} points at most ({} images are classified \
+             otherwise than by fp32)",
+            percent(measured.rpa),
+            percent(error),
+            grouped(measured.images.saturating_sub(measured.agreeing))
+        )
+    })
 }
 
 fn search_line(search: &Search) -> String {
