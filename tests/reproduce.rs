@@ -108,9 +108,16 @@ fn networks_without_weights_or_images_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     reproduce(&["figure4", "--networks", "alexnet", "--out", out])
-        .success()
-        .stdout(predicate::str::contains("nothing was measured"))
-        .stderr(predicate::str::contains("bring a caffemodel with --weights alexnet=FILE"));
+        .code(2)
+        .stderr(predicate::str::contains("bring a caffemodel with --weights alexnet=FILE"))
+        .stderr(predicate::str::contains("figure4: nothing to show of alexnet"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is written");
+    reproduce(&["table2", "--networks", "lenet5,lenet5_fyh620"])
+        .code(2)
+        .stderr(predicate::str::contains("nothing to show of lenet5_fyh620"));
+    reproduce(&["figure7", "--networks", "vgg16", "--from", "docs/reproduction"])
+        .code(2)
+        .stderr(predicate::str::contains("holds no measurement"));
 }
 
 #[test]

@@ -55,6 +55,7 @@ pub fn reproduce(asked: &Reproducing, voice: Voice) -> Result<(), Failure> {
         saved
     };
     let subjects = request.subjects(&saved, voice)?;
+    request.refuse_missing(&subjects)?;
     request.deliver(&subjects, &saved, voice)
 }
 
@@ -246,6 +247,27 @@ impl<'a> Request<'a> {
             subjects.push(Subject { source, definition, measured });
         }
         Ok(subjects)
+    }
+
+    /// Networks that were named must be there: with a definition, and where the part shows measurements, measured.
+    fn refuse_missing(&self, subjects: &[Subject<'_>]) -> Result<(), Failure> {
+        use ReproductionPart as P;
+        let shows_definitions = matches!(self.part(), P::Table1 | P::Table2 | P::Table4 | P::All);
+        let is_there = |source: &&&Source| {
+            let subject = subjects.iter().find(|subject| subject.source.name == source.name);
+            subject.is_some_and(|subject| shows_definitions || subject.measured.is_some())
+        };
+        let (there, missing): (Vec<&&Source>, Vec<&&Source>) = self.networks.iter().partition(is_there);
+        if missing.is_empty() || !(self.are_named || there.is_empty()) {
+            return Ok(());
+        }
+        let names: Vec<_> = missing.iter().map(|source| source.name).collect();
+        let message = format!("{}: nothing to show of {}", self.part().name(), names.join(", "));
+        let help = match &self.asked.from {
+            Some(folder) => format!("`{}` holds no measurement of it", folder.display()),
+            None => "the notes above say what is missing: --data DIR or --weights NETWORK=FILE".to_owned(),
+        };
+        Err(Failure::bad_input(vec![Mistake::new(message).with_help(help)]))
     }
 
     /// Prints and writes what was asked for.

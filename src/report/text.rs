@@ -54,6 +54,13 @@ pub fn percent(share: f64) -> String {
     if text == "-0.00" { "0.00".to_owned() } else { text }
 }
 
+/// A share that was asked for in percent: two digits, or as many as it takes to be exact.
+pub fn exact_percent(share: f64) -> String {
+    let text = percent(share);
+    let is_exact = text.parse().is_ok_and(|shown: f64| (shown / 100.0 - share).abs() < 1e-12);
+    if is_exact { text } else { format!("{}", share * 100.0) }
+}
+
 /// A probability: as short as it is exact, else four digits.
 fn rate(rate: f64) -> String {
     let exact = format!("{rate:e}");
@@ -153,8 +160,10 @@ fn trials_table(approximate: &Approximate) -> String {
         row("rpa_%", rpa, approximate.rpa_ci95),
     ];
     let verdict = match approximate.meets_floor {
-        Some(true) => format!("mean RPA is at or above the floor of {} %", percent(approximate.rpa_floor)),
-        Some(false) => format!("mean RPA is BELOW the floor of {} %", percent(approximate.rpa_floor)),
+        Some(true) => {
+            format!("mean RPA is at or above the floor of {} %", exact_percent(approximate.rpa_floor))
+        }
+        Some(false) => format!("mean RPA is BELOW the floor of {} %", exact_percent(approximate.rpa_floor)),
         None => "the baseline predicts no image right: RPA is undefined".to_owned(),
     };
     let header = ["over trials", "mean", "std", "ci95", "min", "max"];

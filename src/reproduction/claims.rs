@@ -42,8 +42,10 @@ pub struct Claims {
     pub mtrer: Tolerated,
     /// Between which rates the floor is crossed.
     pub crossing: Option<[f64; 2]>,
-    /// Fewest protected bits at 1e-3.
+    /// Protected bits that suffice at 1e-3, as few as the trials tell.
     pub protected_msbs: Option<u32>,
+    /// The fewest that may suffice there: of one less the trials tell that it does not.
+    pub least_protected_msbs: u32,
     /// All weights need no protection at rates below 1e-4.
     pub unprotected: Outcome,
     /// Three bits must be protected at 1e-3: three suffice and two do not.
@@ -78,6 +80,7 @@ fn of_word(subject: &Subject<'_>, word: &RandomWord) -> Claims {
         mtrer: word.mtrer,
         crossing: word.crossing,
         protected_msbs: word.protected_msbs,
+        least_protected_msbs: word.least_protected_msbs(),
         unprotected: unprotected(word),
         three_bits: three_bits(word),
     }
@@ -92,26 +95,48 @@ impl RandomWord {
         };
         self.points.iter().find(is_there)
     }
+
+    /// One more than the most protected bits with which the floor is missed at 1e-3.
+    fn least_protected_msbs(&self) -> u32 {
+        let too_few = self.points.iter().filter(|point| {
+            (point.ber / PROTECTED_BER - 1.0).abs() < 1e-9 && point.verdict == SavedVerdict::Below
+        });
+        too_few.map(|point| point.protected_msbs + 1).max().unwrap_or(0)
+    }
 }
 
-/// At rates below 1e-4: told at 1e-4 itself, or by the decade below it, as rates are told in decades.
+/// At rates below 1e-4: told at 1e-4 itself, or by any rate below it; the decade below is named, as rates are told in decades.
 fn unprotected(word: &RandomWord) -> Outcome {
     if word.mtrer == Tolerated::QuantisedMisses {
         return Outcome::Fails;
     }
     let verdict = |ber| word.at(ber, 0).map(|point| point.verdict);
-    match (verdict(UNPROTECTED_BER), verdict(UNPROTECTED_BER / 10.0)) {
-        (Some(SavedVerdict::Above), _) => Outcome::Holds,
-        (Some(SavedVerdict::Below), Some(SavedVerdict::Above)) => Outcome::InDecades,
-        (Some(SavedVerdict::Below), Some(SavedVerdict::Below)) => Outcome::Fails,
-        _ => Outcome::Undecided,
+    let fails = |below: f64| {
+        word.points.iter().any(|point| {
+            point.protected_msbs == 0
+                && point.verdict == SavedVerdict::Below
+                && point.ber < below * (1.0 - 1e-9)
+        })
+    };
+    let in_decades = verdict(UNPROTECTED_BER / 10.0) == Some(SavedVerdict::Above);
+    if verdict(UNPROTECTED_BER) == Some(SavedVerdict::Above) {
+        Outcome::Holds
+    } else if in_decades && (fails(UNPROTECTED_BER) || verdict(UNPROTECTED_BER) == Some(SavedVerdict::Below))
+    {
+        Outcome::InDecades
+    } else if fails(UNPROTECTED_BER) {
+        Outcome::Fails
+    } else {
+        Outcome::Undecided
     }
 }
 
+/// Three suffice and two do not: both are told, or the claim is refuted, or the trials do not tell.
 fn three_bits(word: &RandomWord) -> Outcome {
-    match (word.protected_msbs, word.with_one_less) {
-        (Some(PROTECTED_MSBS), Some(SavedVerdict::Below)) => Outcome::Holds,
-        (Some(PROTECTED_MSBS), _) => Outcome::Undecided,
+    let least = word.least_protected_msbs();
+    match word.protected_msbs {
+        Some(PROTECTED_MSBS) if least == PROTECTED_MSBS => Outcome::Holds,
+        Some(msbs) if msbs >= PROTECTED_MSBS && least <= PROTECTED_MSBS => Outcome::Undecided,
         _ => Outcome::Fails,
     }
 }
@@ -168,7 +193,7 @@ impl Claims {
             self.crossing.map_or("-".into(), |[low, high]| format!("{low:.1e} and {high:.1e}")),
             three,
             two,
-            self.protected_msbs.map_or("none suffices".into(), |msbs| msbs.to_string()),
+            self.needed_text(),
             self.unprotected.text().into(),
             self.three_text(),
         ]
@@ -176,9 +201,20 @@ impl Claims {
 
     fn three_text(&self) -> String {
         match (self.three_bits, self.protected_msbs) {
-            (Outcome::Fails, Some(msbs)) if msbs < PROTECTED_MSBS => format!("fewer do: {msbs}"),
-            (Outcome::Fails, Some(msbs)) => format!("not enough: {msbs}"),
+            (Outcome::Fails, Some(msbs)) if msbs < PROTECTED_MSBS => "fewer do".into(),
+            (Outcome::Fails, Some(_)) => "not enough".into(),
             (outcome, _) => outcome.text().into(),
+        }
+    }
+
+    /// How many bits must be protected at 1e-3: `4`, or `3 to 4` where the trials leave it open.
+    pub fn needed_text(&self) -> String {
+        match self.protected_msbs {
+            None => "none suffices".into(),
+            Some(msbs) if self.least_protected_msbs < msbs => {
+                format!("{} to {msbs}", self.least_protected_msbs)
+            }
+            Some(msbs) => msbs.to_string(),
         }
     }
 
@@ -263,6 +299,12 @@ mod tests {
         assert_eq!(at(Above, Below), Outcome::InDecades);
         assert_eq!(at(Below, Below), Outcome::Fails);
         assert_eq!([at(Undecided, Below), at(Above, Undecided)], [Outcome::Undecided; 2]);
+        let between = |low| {
+            let mut tolerant = word(Tolerated::At { ber: 1e-6, next: Below }, Some(4), Some(Below));
+            tolerant.points = vec![point(1e-5, low), point(1.8e-5, Below), point(1e-4, Below)];
+            unprotected(&tolerant)
+        };
+        assert_eq!([between(Undecided), between(Above)], [Outcome::Fails, Outcome::InDecades]);
         assert_eq!(unprotected(&word(Tolerated::QuantisedMisses, None, None)), Outcome::Fails);
     }
 
@@ -274,14 +316,24 @@ mod tests {
 
     #[test]
     fn three_bits_are_needed_only_where_two_do_not_do() {
-        let of = |msbs, less| {
-            three_bits(&word(Tolerated::At { ber: 1e-4, next: SavedVerdict::Below }, msbs, less))
+        use SavedVerdict::{Below, Undecided};
+        // Protected bits that suffice, and those that were measured beside them.
+        let of = |msbs: Option<u32>, others: &[(u32, SavedVerdict)]| {
+            let mut found = word(Tolerated::At { ber: 1e-4, next: Below }, msbs, None);
+            let others = others.iter();
+            found.points = others
+                .map(|&(protected_msbs, verdict)| RandomPoint { protected_msbs, ..point(1e-3, verdict) })
+                .collect();
+            (three_bits(&found), found.least_protected_msbs())
         };
-        assert_eq!(of(Some(3), Some(SavedVerdict::Below)), Outcome::Holds);
-        assert_eq!(of(Some(3), Some(SavedVerdict::Undecided)), Outcome::Undecided);
-        for msbs in [Some(0), Some(2), Some(4), None] {
-            assert_eq!(of(msbs, Some(SavedVerdict::Below)), Outcome::Fails);
-        }
+        assert_eq!(of(Some(3), &[(0, Below), (2, Below)]), (Outcome::Holds, 3));
+        assert_eq!(of(Some(3), &[(1, Below), (2, Undecided)]), (Outcome::Undecided, 2));
+        assert_eq!(of(Some(4), &[(3, Below)]), (Outcome::Fails, 4));
+        assert_eq!(of(Some(4), &[(2, Below), (3, Undecided)]), (Outcome::Undecided, 3));
+        assert_eq!(of(Some(9), &[(7, Below), (8, Undecided)]), (Outcome::Fails, 8));
+        assert_eq!(of(Some(2), &[(1, Below)]), (Outcome::Fails, 2));
+        assert_eq!(of(Some(0), &[]), (Outcome::Fails, 0));
+        assert_eq!(of(None, &[]), (Outcome::Fails, 0));
     }
 
     #[test]

@@ -121,6 +121,8 @@ pub struct ShareTable {
     pub share_sum: f64,
     /// Sum of the paper's shares, 0..=1.
     pub printed_share_sum: Option<f64>,
+    /// Whether the paper's shares are at hand; else they are inferred: our words over the volume that gives its print, rounded.
+    pub shares_are_printed: bool,
 }
 
 /// One subset of table 2.
@@ -162,6 +164,7 @@ fn shares(subject: &Subject<'_>) -> ShareTable {
         subsets: subsets.collect(),
         share_sum: share(definition.dominant.iter().map(|subset| subset.words).sum()),
         printed_share_sum: printed.map(|shares| of_bp(shares.iter().sum())),
+        shares_are_printed: published.is_some_and(|network| network.shares_bp.is_some()),
     }
 }
 
@@ -172,13 +175,17 @@ pub fn table2_sheet(tables: &[ShareTable]) -> Sheet {
         &["network", "subset", "words", "share, %", "paper, %"],
     );
     for table in tables {
+        let printed = |share: Option<f64>| {
+            let inferred = if table.shares_are_printed { "" } else { " (inferred)" };
+            share.map_or("-".into(), |share| format!("{}{inferred}", percent(share)))
+        };
         for row in &table.subsets {
             sheet.rows.push(vec![
                 table.title.clone(),
                 row.subset.clone(),
                 grouped(row.words),
                 percent(row.share),
-                row.printed_share.map_or("-".into(), percent),
+                printed(row.printed_share),
             ]);
         }
         sheet.rows.push(vec![
@@ -186,9 +193,16 @@ pub fn table2_sheet(tables: &[ShareTable]) -> Sheet {
             "all five".into(),
             grouped(table.subsets.iter().map(|row| row.words).sum::<u64>()),
             percent(table.share_sum),
-            table.printed_share_sum.map_or("-".into(), percent),
+            printed(table.printed_share_sum),
         ]);
         sheet.notes.extend(table.note());
+    }
+    if tables.iter().any(|table| table.printed_share_sum.is_some() && !table.shares_are_printed) {
+        sheet.notes.push(
+            "Inferred: the paper's printed shares of this network are not in our material. Shown are our words over the volume that is \
+             known to give them, rounded; that they agree is no evidence."
+                .into(),
+        );
     }
     sheet
 }

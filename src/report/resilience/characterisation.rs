@@ -3,7 +3,7 @@
 use super::random::basis_text;
 use crate::report::csv_files::{optional, write as csv};
 use crate::report::energy::{picojoules, share};
-use crate::report::text::word;
+use crate::report::text::{exact_percent, word};
 use crate::report::{grouped, percent, table};
 use crate::resilience::characterisation::{
     Characterisation, Cheapest, CheapestDesign, CheapestPreset, Confirmation, DesignFigures, DesignSavings,
@@ -46,7 +46,7 @@ fn data_text(result: &Characterisation) -> String {
     let accuracy = if result.is_labelled { "accuracy" } else { "agreement with fp32 (no labels)" };
     format!(
         "Data, resilient if they keep {} % of the {accuracy} at {} bits or fewer alone\n{}{reasons}",
-        percent(result.rpa_floor),
+        exact_percent(result.rpa_floor),
         result.resilient_bits,
         table(&["data", "words", "of_volume_%", "alone_bits", "joint_bits", "character"], rows)
     )
@@ -123,6 +123,9 @@ fn presets_text(presets: &[PresetPoint]) -> String {
         "refresh_ratio",
         "reach",
     ];
+    if presets.is_empty() {
+        return "What that buys: nothing, since no error rate is tolerated".to_owned();
+    }
     let mut assumptions: Vec<(&str, Vec<&str>)> = Vec::new();
     for point in presets {
         for said in &point.assumptions {

@@ -2,15 +2,15 @@
 
 use super::{compared_with, measure, policy, widths};
 use crate::report::csv_files::{optional, write};
-use crate::report::text::word;
+use crate::report::text::{exact_percent, word};
 use crate::report::{grouped, percent, table};
 use crate::resilience::{Attempt, Joint, Refusal, Scheme, Search, Step};
 
 /// Steps of the greedy scheme, and what the search makes of it.
 pub fn joint_text(joint: &Joint) -> String {
     format!(
-        "Module 2, data subsets joined in the order of size: RPA >= {} %, gain/loss >= {} ({})\n{}{}\n\n{}\n{}\n",
-        percent(joint.floor),
+        "Module 2, data subsets joined in the order of size: RPA >= {} %, gain/loss of the scheme so far >= {} ({})\n{}{}\n\n{}\n{}\n",
+        exact_percent(joint.floor),
         joint.gain_loss_floor,
         policy(joint.policy),
         step_table(joint),

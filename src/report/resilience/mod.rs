@@ -12,11 +12,13 @@ pub use joint::{front_csv, front_text, joint_text, steps_csv};
 pub use random::{claims_text, random_points_csv, random_text};
 pub use single::{curves_csv, single_csv, single_text};
 
-use super::text::word;
+use super::text::{exact_percent, word};
 use super::{SCHEMA_VERSION, grouped, percent};
 use crate::experiment::{DatasetSource, Experiment, NetworkSource};
 use crate::number::BinaryPoint;
+use crate::resilience::characterisation::SchemeFigures;
 use crate::resilience::evaluation::{Asked, Evaluation};
+use crate::resilience::verdict::Verdict;
 use crate::resilience::{Policy, Scheme};
 use random::tolerance_text;
 use serde::Serialize;
@@ -78,7 +80,7 @@ pub fn resilience_text(result: &ResilienceResult) -> String {
     writeln!(
         text,
         "The floor is an RPA of {} %; one image is {} % of RPA.",
-        percent(single.floor),
+        exact_percent(single.floor),
         percent(1.0 / baseline.max(1) as f64)
     )
     .expect("writing to a string does not fail");
@@ -118,7 +120,14 @@ fn summary(evaluation: &Evaluation) -> String {
     for tolerance in &random.tolerances {
         lines.push(format!("* Errors: {}", tolerance_text(tolerance)));
     }
-    if let Some(last) = characterisation.schemes.last() {
+    // What is headlined holds: designs that err are confirmed.
+    let holds = |scheme: &&SchemeFigures| {
+        scheme.verification.as_ref().is_none_or(|found| found.judgement.verdict == Verdict::Above)
+    };
+    let nothing = scheme.widths.is_empty();
+    if nothing {
+        lines.push("* Worth: nothing: no word can be narrowed".to_owned());
+    } else if let Some(last) = characterisation.schemes.iter().rev().find(holds) {
         let saving = &last.saving;
         let shares = [("traffic", saving.traffic), ("cycles", saving.cycles), ("energy", saving.energy)];
         let told: Vec<String> = shares

@@ -4,7 +4,7 @@ use super::compared_with;
 use crate::memory::Lifetime;
 use crate::number::{BinaryPoint, Format, Granularity};
 use crate::report::csv_files::write;
-use crate::report::text::word;
+use crate::report::text::{exact_percent, word};
 use crate::report::{grouped, percent, table};
 use crate::resilience::random::{
     Claims, Mtrer, Point, ProtectedBits, RandomErrors, Refined, Tolerance, decade,
@@ -16,9 +16,9 @@ use std::fmt::Write as _;
 /// Rates, protected bits, and the map of what was measured.
 pub fn random_text(errors: &RandomErrors) -> String {
     let mut text = format!(
-        "Module 3, random errors: mean RPA over devices at or above {} %; a verdict is wrong with a probability of {} % at most, and left \
-         open after {} trials{}\n{}",
-        percent(errors.floor),
+        "Module 3, random errors: mean RPA over devices at or above {} %; given what it rests on, a verdict is wrong with a probability of \
+         {} % at most; it is left open after {} trials{}\n{}",
+        exact_percent(errors.floor),
         percent(errors.error_rate),
         grouped(errors.most_trials),
         if errors.labelled { "" } else { "; no labels: accuracy is agreement with the baseline" },
@@ -72,7 +72,7 @@ fn summary_table(errors: &RandomErrors) -> String {
     });
     let sum = |effort: fn(&Tolerance) -> u64| grouped(errors.tolerances.iter().map(effort).sum::<u64>());
     format!(
-        "{}\n{} forward passes for {} trials; a plan of {} trials at every rate and number of protected bits asked for takes {}",
+        "{}\nforward passes: {}, for {} trials; a plan of {} trials at every rate and number of protected bits asked for takes {}",
         table(&header, rows),
         sum(|tolerance| tolerance.effort.passes),
         sum(|tolerance| tolerance.effort.trials),

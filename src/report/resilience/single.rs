@@ -2,6 +2,7 @@
 
 use super::{compared_with, measure, policy, policy_words};
 use crate::report::csv_files::{optional, write};
+use crate::report::text::exact_percent;
 use crate::report::{grouped, percent, table};
 use crate::resilience::{Measured, Single, SingleDatum, SinglePolicy};
 
@@ -33,7 +34,7 @@ fn policy_table(single: &Single, narrowed: &SinglePolicy) -> String {
     format!(
         "Module 1, each data subset alone: fewest bits with RPA >= {} % ({})\n{}\n\
          {} forward passes of {} images where the published flow makes {}; unapproximated: {} right{}\n",
-        percent(single.floor),
+        exact_percent(single.floor),
         policy(narrowed.policy),
         table(&header, rows),
         sum(|datum| datum.passes),
