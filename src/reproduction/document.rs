@@ -260,12 +260,17 @@ fn search_gains(subjects: &[Subject<'_>]) -> String {
             .expect("writing to a string does not fail");
         if let (Some(smallest), Some(greedy)) = (&joint.smallest, measured.greedy()) {
             let gain = measured.reduction(&smallest.widths) - measured.reduction(&greedy.widths);
+            let found = match (gain > 0.0, joint.exhausted) {
+                (true, true) => "its scheme, when they were used up, is smaller by",
+                (true, false) => "its scheme is smaller by",
+                (false, true) => "no smaller scheme was found in them:",
+                (false, false) => "no scheme is smaller, as far as narrowing never helps:",
+            };
             write!(
                 line,
-                "; the better search {} more, for {} percentage points of DVR{}",
+                "; the better search {} more ({found} {} percentage points of DVR)",
                 joint.search_passes,
-                percent(gain),
-                if joint.exhausted { " when its passes were used up" } else { "" }
+                percent(gain)
             )
             .expect("writing to a string does not fail");
         }
