@@ -139,7 +139,7 @@ fn notes(errors: &RandomErrors) -> Vec<String> {
                 notes.push(format!("{name}: 1e{exponent} is the smallest rate asked for, the limit may lie below"));
             }
             Mtrer::At { exponent, next: Verdict::Undecided } => notes.push(format!(
-                "{name}: the trials do not tell whether the mean at {} reaches the floor",
+                "{name}: the trials (at most experiment.trials) do not tell whether the mean at {} reaches the floor",
                 rate(decade(exponent + 1))
             )),
             Mtrer::At { .. } => {}
@@ -150,7 +150,7 @@ fn notes(errors: &RandomErrors) -> Vec<String> {
         }
         if let ProtectedBits::Needed { msbs, fewer: Some(Verdict::Undecided) } = tolerance.protected_msbs {
             notes.push(format!(
-                "{name}: the trials do not tell whether {} protected bits suffice at {}",
+                "{name}: the trials (at most experiment.trials) do not tell whether {} protected bits suffice at {}",
                 msbs - 1,
                 rate(tolerance.protection_ber)
             ));
