@@ -394,7 +394,7 @@ fn commands(text: &mut String, subjects: &[Subject<'_>]) {
 fn run_times(text: &mut String, subjects: &[Subject<'_>], times: &Times) {
     push(text, "## Run time");
     let mut sheet = Sheet::new(
-        "Seconds; the only part of this document that measuring again changes.",
+        "Seconds by the clock, whatever else the machine did meanwhile; the only part of this document that measuring again changes.",
         &["network", "threads", "read", "single data", "joint schemes", "random errors"],
     );
     for subject in subjects {
